@@ -1,0 +1,3 @@
+"""Multimodal emotion recognition for ROS 2: displayed emotion of faces and voices, fused."""
+
+__version__ = '0.1.0'
