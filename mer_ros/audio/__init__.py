@@ -1,0 +1,1 @@
+"""Decoding, windows, voice activity, features and emotion of speech; runs without ROS."""
