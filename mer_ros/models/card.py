@@ -1,0 +1,90 @@
+"""The model card that lies beside an ONNX file as ``<model>.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.emotions import COUNT
+from mer_ros.models.errors import ModelError
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What belongs to a model beside its weights.
+
+    Attributes:
+        name: for example ``lite``.
+        version: for example ``1.0``.
+        task: as in the catalogue.
+        temperature: divides the logits; > 0; 1 where there is nothing to calibrate.
+        prior: (7,) float32, class frequencies it was trained with; sums to 1.
+        input: what the input tensor is: name, shape, range.
+        metrics: measured figures, for people and for tests.
+        licence: of the weights.
+        sha256: of the ONNX file; empty when the card does not say.
+    """
+
+    name: str
+    version: str
+    task: str
+    temperature: float
+    prior: NDArray[np.float32]
+    input: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ''
+    sha256: str = ''
+
+    @staticmethod
+    def path_of(model: Path) -> Path:
+        """Return where the card of a model file lies."""
+        return model.with_suffix('.json')
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Read a card.
+
+        Args:
+            path: the ``.json``, or the model file it lies beside.
+
+        Raises:
+            ModelError: it is not there, not JSON, or a field is missing or impossible.
+        """
+        path = cls.path_of(path)
+        try:
+            fields = json.loads(path.read_text(encoding='utf-8'))
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f'cannot read the model card {path}: {error}; put the card that belongs to '
+                'the model beside it'
+            ) from error
+        try:
+            return cls._checked(fields)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f'the model card {path} is malformed: {error!r}') from error
+
+    @classmethod
+    def _checked(cls, fields: Mapping[str, Any]) -> ModelCard:
+        temperature = float(fields.get('temperature', 1.0))
+        if not (np.isfinite(temperature) and temperature > 0.0):
+            raise ValueError(f'temperature {temperature} is not a positive number')
+        prior = np.asarray(fields.get('prior', [1.0 / COUNT] * COUNT), np.float64)
+        if prior.shape != (COUNT,) or not (prior > 0.0).all() or abs(prior.sum() - 1.0) > 1e-3:
+            raise ValueError(f'prior must be {COUNT} positive numbers that sum to 1')
+        return cls(
+            name=str(fields['name']),
+            version=str(fields['version']),
+            task=str(fields['task']),
+            temperature=temperature,
+            prior=(prior / prior.sum()).astype(np.float32),
+            input=dict(fields.get('input') or {}),
+            metrics=dict(fields.get('metrics') or {}),
+            licence=str(fields.get('licence', '')),
+            sha256=str(fields.get('sha256', '')).lower(),
+        )

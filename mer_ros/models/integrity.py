@@ -1,0 +1,89 @@
+"""That a file is the one it should be: SHA-256, remembered while size and time stay the same."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from mer_ros.models.errors import ModelError
+
+_LOG = logging.getLogger(__name__)
+_CHUNK = 1 << 20
+_known: dict[str, str] = {}
+
+
+def cache_folder() -> Path:
+    """Return ``$XDG_CACHE_HOME/mer_ros`` (``~/.cache/mer_ros``); it need not be there."""
+    base = os.environ.get('XDG_CACHE_HOME', '')
+    # The XDG specification says that a relative path is to be ignored.
+    return (Path(base) if os.path.isabs(base) else Path.home() / '.cache') / 'mer_ros'
+
+
+def digest(path: Path) -> str:
+    """Read the whole file and return its SHA-256 in hexadecimal.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    sha = hashlib.sha256()
+    try:
+        with path.open('rb') as file:
+            while chunk := file.read(_CHUNK):
+                sha.update(chunk)
+    except OSError as error:
+        raise ModelError(f'cannot read {path}: {error.strerror}; check its permissions') from error
+    return sha.hexdigest()
+
+
+def known_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, reading it only when its size or time have changed.
+
+    The record is kept in the user's cache, so that a file of a gigabyte is not read at every
+    start. Where that cannot be written, the record lives as long as the process.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    key = _key(path)
+    if key in _known:
+        return _known[key]
+    record = _read_record()
+    if key not in record:
+        record[key] = digest(path)
+        _write_record(record)
+    _known[key] = record[key]
+    return record[key]
+
+
+def _key(path: Path) -> str:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ModelError(f'cannot read {path}: {error.strerror}; check its permissions') from error
+    return f'{path.resolve()}|{state.st_size}|{state.st_mtime_ns}'
+
+
+def _read_record() -> dict[str, str]:
+    try:
+        record = json.loads((cache_folder() / 'verified.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}  # not there yet, or damaged: everything is hashed again, which costs only time
+    return record if isinstance(record, dict) else {}
+
+
+def _write_record(record: dict[str, str]) -> None:
+    try:
+        with contextlib.ExitStack() as undo:
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=cache_folder(), prefix='verified.')
+            undo.callback(Path(name).unlink, missing_ok=True)
+            with os.fdopen(handle, 'w', encoding='utf-8') as file:
+                json.dump(record, file, indent=0)
+            os.replace(name, cache_folder() / 'verified.json')
+    except OSError as error:
+        _LOG.info('cannot keep the record of checked models in %s: %s', cache_folder(), error)

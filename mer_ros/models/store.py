@@ -1,0 +1,165 @@
+"""Where the models lie, and that what is loaded is whole.
+
+Looked for in this order: the package's ``embedded`` folder (or the package that carries the
+model), ``$MER_MODEL_DIR``, ``$XDG_CACHE_HOME/mer_ros``. A file whose SHA-256 is not the
+catalogue's (for embedded models: the card's) is never handed out.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib.util
+import os
+from pathlib import Path
+
+from mer_ros.models import catalogue, integrity
+from mer_ros.models.card import ModelCard
+from mer_ros.models.catalogue import ModelEntry, ModelFile
+from mer_ros.models.errors import ModelError
+
+EMBEDDED = Path(__file__).with_name('embedded')
+# Distributions install OpenCV's cascades outside the Python package.
+_CASCADES = (Path('/usr/share/opencv4/haarcascades'), Path('/usr/share/opencv/haarcascades'))
+PIN = '.sha256'
+
+
+class State(enum.Enum):
+    """What `mer models verify` says of a model."""
+
+    VERIFIED = 'verified'
+    """Its SHA-256 is the catalogue's, the card's or the one recorded when it was pulled."""
+    UNPINNED = 'unpinned'
+    """It is there, and no hash is known to check it against."""
+    DAMAGED = 'damaged'
+    """It is there and not what it should be; it is never loaded."""
+    MISSING = 'missing'
+    """It is nowhere."""
+
+
+def folders() -> tuple[Path, ...]:
+    """Return where pulled models are looked for: ``MER_MODEL_DIR`` if set, the user's cache."""
+    own = os.environ.get('MER_MODEL_DIR', '')
+    return (*([Path(own).expanduser()] if own else []), integrity.cache_folder())
+
+
+def locate(name: str) -> Path | None:
+    """Return where a model lies, unchecked, or None.
+
+    Raises:
+        ModelError: no model has that name.
+    """
+    entry = catalogue.entry(name)
+    if entry.package:
+        places = _package_folders(entry.package)
+    elif entry.embedded:
+        places = (EMBEDDED, *folders())
+    else:
+        places = folders()
+    for place in places:
+        home = place / entry.folder
+        if all((home / file.filename).is_file() for file in entry.files):
+            return home if entry.folder else home / entry.files[0].filename
+    return None
+
+
+def find(name: str) -> Path:
+    """Return a model's file (or folder), present and checked.
+
+    Raises:
+        ModelError: no model has that name, it is not there, or it is damaged.
+    """
+    path = locate(name)
+    if path is None:
+        raise ModelError(f'model {name!r} is not there: {_mend(catalogue.entry(name))}')
+    fault = _fault(catalogue.entry(name), path)
+    if fault:
+        raise ModelError(fault)
+    return path
+
+
+def verify(name: str) -> tuple[State, str]:
+    """Return a model's state and one line about it (where it lies, or what to do).
+
+    Raises:
+        ModelError: no model has that name.
+    """
+    entry = catalogue.entry(name)
+    path = locate(name)
+    if path is None:
+        return State.MISSING, _mend(entry)
+    fault = _fault(entry, path)
+    if fault:
+        return State.DAMAGED, fault
+    pinned = all(expected_digest(entry, file, where) for file, where in _files(entry, path))
+    return (State.VERIFIED if pinned else State.UNPINNED), str(path)
+
+
+def size(name: str) -> int:
+    """Return a model's bytes: as it lies, else as the catalogue says; 0 when not known."""
+    entry = catalogue.entry(name)
+    path = locate(name)
+    if path is None:
+        return entry.size
+    return sum(where.stat().st_size for _, where in _files(entry, path))
+
+
+def expected_digest(entry: ModelEntry, file: ModelFile, path: Path) -> str:
+    """Return the SHA-256 a file must have, '' when nothing says it.
+
+    Raises:
+        ModelError: the card of an embedded model cannot be read.
+    """
+    if file.sha256:
+        return file.sha256
+    if entry.embedded and path.suffix == '.onnx':
+        return ModelCard.read(path).sha256
+    pin = path.with_name(path.name + PIN)
+    if not entry.package and pin.is_file():
+        try:
+            return pin.read_text(encoding='ascii').split()[0].lower()
+        except (OSError, ValueError, IndexError) as error:
+            raise ModelError(f'cannot read {pin}: {error}; pull the model again') from error
+    return ''
+
+
+def _files(entry: ModelEntry, path: Path) -> list[tuple[ModelFile, Path]]:
+    if entry.folder:
+        return [(file, path / file.filename) for file in entry.files]
+    return [(entry.files[0], path)]
+
+
+def _fault(entry: ModelEntry, path: Path) -> str:
+    for file, where in _files(entry, path):
+        try:
+            expected = expected_digest(entry, file, where)
+            actual = integrity.known_digest(where) if expected else ''
+        except ModelError as error:
+            return str(error)
+        if actual != expected:
+            again = 'install mer_ros again' if entry.embedded else f'run `{_pull(entry)}`'
+            return (
+                f'{where} is damaged (sha256 {actual[:12]}…, expected {expected[:12]}…) and '
+                f'is not loaded: delete it and {again}'
+            )
+    return ''
+
+
+def _pull(entry: ModelEntry) -> str:
+    return f'mer models pull {entry.name}'
+
+
+def _mend(entry: ModelEntry) -> str:
+    if entry.package:
+        return f'install the Python package {entry.package} that carries {entry.files[0].filename}'
+    if entry.embedded:
+        return 'it is embedded in mer_ros; install mer_ros again, or set MER_MODEL_DIR'
+    what = entry.folder or entry.files[0].filename
+    return f'run `{_pull(entry)}`, or set MER_MODEL_DIR to the folder that holds {what}'
+
+
+def _package_folders(package: str) -> tuple[Path, ...]:
+    spec = importlib.util.find_spec(package)  # finds without importing: silero_vad imports torch
+    roots = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    if package == 'cv2':
+        return (*(root / 'data' for root in roots), *_CASCADES)
+    return tuple(roots)
