@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 LEFT_COST = 80
 """Keeps the panel of a face in the middle from jumping between its two sides."""
 

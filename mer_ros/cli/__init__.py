@@ -1,0 +1,1 @@
+"""The `mer` command, a module for each of its words."""
