@@ -1,0 +1,260 @@
+"""The fusion engine: face arrays and audio arrays in, fused arrays out.
+
+The output is a function of the stamps and the content of the two streams and of nothing else:
+no clock is read, and a face of stamp t is always fused with the newest audio of stamp
+<= t - ``audio_delay_s``, whenever either came in. As long as that audio has come in before the
+face is added (``face_ready`` says so; :mod:`~mer_ros.fusion.sequencing` sees to it), arrival order
+does not matter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from mer_ros.emotions import UNKNOWN, valence_arousal
+from mer_ros.estimates import Estimate, EstimateArray, Modality
+from mer_ros.fusion.attribution import Attribution, Attributor, VisibleFace
+from mer_ros.fusion.combination import Combination, Statement, combine, state
+from mer_ros.fusion.decision import NANOSECONDS, SubjectState
+from mer_ros.fusion.parameters import FusionParameters, ParameterTable
+from mer_ros.fusion.reliability import decay
+from mer_ros.fusion.settings import FusionSettings
+from mer_ros.fusion.streams import Arrival, Stream
+
+AUDIO_SUBJECT = 'audio'
+"""Subject of a voice that is bound to no face."""
+
+KEPT_AUDIO = 256
+"""Audio arrays kept, so that audio may run ahead of the faces (a bag read fast)."""
+
+LOST_PERIODS = 3
+"""A stream that missed so many of its periods is not waited for any more."""
+
+STAMP_TOLERANCE_NS = 1_000_000
+
+
+class FusionEngine:
+    """Fuses the faces and the voice of one camera and one microphone.
+
+    Attributes:
+        note: what a user should know about the parameters in use; '' if nothing.
+        jumps: how often a stream went back in time.
+    """
+
+    def __init__(self, settings: FusionSettings, parameters: ParameterTable) -> None:
+        """Start empty."""
+        self._settings = settings
+        self._table = parameters
+        self.note = ''
+        self.jumps = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the settings and the parameters."""
+        self._face_stream = Stream()
+        self._audio_stream = Stream()
+        self._audio: deque[EstimateArray] = deque(maxlen=KEPT_AUDIO)
+        self._forget_subjects()
+
+    def _forget_subjects(self) -> None:
+        self._states: dict[str, SubjectState] = {}
+        self._attributor = Attributor(self._settings)
+
+    def face_ready(self, stamp_ns: int) -> bool:
+        """Say whether a face of this stamp can be added without an audio result being amiss.
+
+        False only while an audio result that this face should be fused with is due and the
+        audio stream is alive; wait for it for a bounded time, then add the face all the same.
+        """
+        newest, period = self._audio_stream.newest_ns, self._audio_stream.period_ns
+        if newest is None or period is None:
+            return True
+        behind = stamp_ns - _nanoseconds(self._settings.audio_delay_s) - newest
+        return behind < period - STAMP_TOLERANCE_NS or behind > LOST_PERIODS * period
+
+    def audio_ready(self, stamp_ns: int) -> bool:
+        """Say whether it is settled if a face goes with audio of this stamp.
+
+        False only while the face stream has just fallen silent and may only be late.
+        """
+        newest = self._face_stream.newest_ns
+        if newest is None:
+            return True
+        behind = stamp_ns - newest
+        timeout = _nanoseconds(self._settings.face_timeout_s)
+        return behind < timeout or behind > 2 * timeout
+
+    def add_face(self, array: EstimateArray) -> list[EstimateArray]:
+        """Take in a face array; return the fused array for its stamp, or nothing for a repetition.
+
+        Raises:
+            FusionError: an estimate in it is not what the message promises; nothing was changed.
+        """
+        self.check(array)
+        arrival = self._face_stream.arrive(array.stamp_ns)
+        if arrival is Arrival.REPEATED:
+            return []
+        if arrival is Arrival.JUMPED_BACK:
+            self.jumps += 1
+            self._audio.clear()
+            self._audio_stream.clear()
+            self._forget_subjects()
+        return [self._fuse(array, self._audio_for(array.stamp_ns), array.stamp_ns)]
+
+    def add_audio(self, array: EstimateArray) -> list[EstimateArray]:
+        """Take in an audio array; return a fused array when there are no faces to go with it.
+
+        Raises:
+            FusionError: an estimate in it is not what the message promises; nothing was changed.
+        """
+        self.check(array)
+        arrival = self._audio_stream.arrive(array.stamp_ns)
+        if arrival is Arrival.REPEATED:
+            return []
+        if arrival is Arrival.JUMPED_BACK:
+            self.jumps += 1
+            self._audio.clear()
+            face = self._face_stream.newest_ns
+            if face is None or face - array.stamp_ns > _nanoseconds(self._settings.forget_s):
+                self._face_stream.clear()
+                self._forget_subjects()
+        self._audio.append(array)
+        face = self._face_stream.newest_ns
+        timeout = _nanoseconds(self._settings.face_timeout_s)
+        if face is not None and array.stamp_ns - face < timeout:
+            return []
+        return [self._fuse(None, array, array.stamp_ns)]
+
+    def check(self, array: EstimateArray) -> None:
+        """Look an array over without taking it in.
+
+        Raises:
+            FusionError: an estimate in it is not what the message promises.
+        """
+        for estimate in array.estimates:
+            state(estimate, array.stamp_ns, 1.0)
+
+    def _audio_for(self, stamp_ns: int) -> EstimateArray | None:
+        limit = stamp_ns - _nanoseconds(self._settings.audio_delay_s)
+        oldest = stamp_ns - _nanoseconds(self._settings.audio_timeout_s)
+        for array in reversed(self._audio):
+            if array.stamp_ns <= limit:
+                return array if array.stamp_ns >= oldest else None
+        return None
+
+    def _fuse(
+        self, face: EstimateArray | None, audio: EstimateArray | None, stamp_ns: int
+    ) -> EstimateArray:
+        parameters = self._parameters(face, audio)
+        speech = float(audio.speech_probability) if audio is not None else 0.0
+        faces = face.estimates if face is not None else ()
+        seen = [VisibleFace(item.subject_id, float(item.speaking), item.roi) for item in faces]
+        attribution = self._attributor.update(seen, speech, stamp_ns)
+        voice = self._voice(audio, stamp_ns)
+        estimates = [
+            self._fuse_face(item, voice, attribution, speech, stamp_ns, parameters)
+            for item in faces
+        ]
+        owner = attribution.bound
+        if voice is not None and owner not in {item.subject_id for item in faces}:
+            template = Estimate(owner if owner is not None else AUDIO_SUBJECT, speaking=speech)
+            combination = combine(None, voice, parameters, self._settings.agreement_gating)
+            estimates.append(self._decide(template, combination, stamp_ns, parameters))
+        self._drop_old(stamp_ns)
+        used = Modality.NONE
+        for estimate in estimates:
+            for item in estimate.evidence:
+                used |= item.modality
+        source = face if face is not None else audio
+        return EstimateArray(
+            stamp_ns=stamp_ns,
+            frame_id=source.frame_id if source is not None else '',
+            modalities=used,
+            models=(face.models if face is not None else ())
+            + (audio.models if audio is not None else ()),
+            window_ns=audio.window_ns if audio is not None else 0,
+            image_width=face.image_width if face is not None else 0,
+            image_height=face.image_height if face is not None else 0,
+            estimates=tuple(estimates),
+            speech_probability=speech,
+        )
+
+    def _parameters(
+        self, face: EstimateArray | None, audio: EstimateArray | None
+    ) -> FusionParameters:
+        key, note = self._table.find(
+            face.models if face is not None else (), audio.models if audio is not None else ()
+        )
+        if face is not None and audio is not None:
+            self.note = note
+        return self._table.get(key)
+
+    def _voice(self, audio: EstimateArray | None, stamp_ns: int) -> Statement | None:
+        if audio is None or not audio.estimates:
+            return None
+        age_s = (stamp_ns - audio.stamp_ns) / NANOSECONDS
+        factor = decay(age_s, self._settings.audio_half_life_s)
+        return state(audio.estimates[0], audio.stamp_ns, factor)
+
+    def _fuse_face(
+        self,
+        estimate: Estimate,
+        voice: Statement | None,
+        attribution: Attribution,
+        speech: float,
+        stamp_ns: int,
+        parameters: FusionParameters,
+    ) -> Estimate:
+        name = estimate.subject_id
+        speaking = attribution.heard.get(name, 0.0) * speech
+        own = voice if attribution.bound == name else None
+        factor = 1.0 - self._settings.talking_discount * speaking
+        combination = combine(
+            state(estimate, stamp_ns, factor), own, parameters, self._settings.agreement_gating
+        )
+        template = Estimate(name, speaking=speaking, roi=estimate.roi, landmarks=estimate.landmarks)
+        return self._decide(template, combination, stamp_ns, parameters)
+
+    def _decide(
+        self,
+        template: Estimate,
+        combination: Combination,
+        stamp_ns: int,
+        parameters: FusionParameters,
+    ) -> Estimate:
+        name = template.subject_id
+        subject = self._states.setdefault(name, SubjectState(self._settings))
+        decision = subject.update(
+            combination.log_evidence, combination.reliability, stamp_ns, parameters.prior_array()
+        )
+        probabilities = decision.probabilities.astype(np.float32)
+        known = decision.label != UNKNOWN
+        valence, arousal = valence_arousal(probabilities).tolist() if known else (0.0, 0.0)
+        return Estimate(
+            subject_id=name,
+            label=decision.label,
+            probabilities=probabilities,
+            confidence=float(probabilities[decision.label]) if known else 0.0,
+            reliability=float(np.float32(combination.reliability)),
+            valence=valence,
+            arousal=arousal,
+            label_since_ns=decision.since_ns,
+            speaking=float(np.float32(template.speaking)),
+            roi=template.roi,
+            landmarks=template.landmarks,
+            evidence=combination.record,
+        )
+
+    def _drop_old(self, stamp_ns: int) -> None:
+        limit = stamp_ns - _nanoseconds(self._settings.forget_s)
+        self._states = {
+            name: subject
+            for name, subject in self._states.items()
+            if subject.stamp_ns is not None and subject.stamp_ns >= limit
+        }
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * NANOSECONDS)

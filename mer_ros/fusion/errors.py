@@ -1,0 +1,7 @@
+"""The error of this room."""
+
+from __future__ import annotations
+
+
+class FusionError(Exception):
+    """An input or a setting that cannot be fused; the message says what to do about it."""

@@ -1,0 +1,174 @@
+"""What was fitted for a pair of backends, and how to find it by the arrays' ``models`` strings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.emotions import COUNT
+from mer_ros.fusion.errors import FusionError
+from mer_ros.fusion.reliability import Gate
+
+EMBEDDED = Path(__file__).resolve().parent.parent / 'models' / 'embedded' / 'fusion.json'
+"""The table that comes with the package."""
+
+FALLBACK = 'default'
+"""Key of the parameters for pairs that nothing was fitted for."""
+
+UNIFORM = (1.0 / COUNT,) * COUNT
+
+
+@dataclass(frozen=True)
+class FusionParameters:
+    """Fitted numbers of one pair of backends.
+
+    Attributes:
+        face_temperature: on top of the backend's own calibration.
+        audio_temperature: the same for audio.
+        face_weight: w in company of a fully reliable voice.
+        audio_weight: w in company of a fully reliable face.
+        face_prior: (7) class prior the face model was trained under.
+        audio_prior: (7) class prior the audio model was trained under.
+        prior: (7) class prior where it is deployed.
+        kernel_width: of the similarity kernel, in units of valence/arousal.
+        audio_gate: P(the voice belongs to the face), a factor of the voice's reliability.
+        face_gate: P(the face shows what the voice says), a factor of the face's.
+        note: where the numbers come from.
+    """
+
+    face_temperature: float = 1.0
+    audio_temperature: float = 1.0
+    face_weight: float = 1.0
+    audio_weight: float = 1.0
+    face_prior: tuple[float, ...] = UNIFORM
+    audio_prior: tuple[float, ...] = UNIFORM
+    prior: tuple[float, ...] = UNIFORM
+    kernel_width: float = 0.4
+    audio_gate: Gate = field(default_factory=lambda: Gate(bias=50.0))
+    face_gate: Gate = field(default_factory=lambda: Gate(bias=50.0))
+    note: str = ''
+
+    def __post_init__(self) -> None:
+        for name in ('face_temperature', 'audio_temperature'):
+            if not getattr(self, name) > 0.0:
+                raise FusionError(f'{name} must be above 0, not {getattr(self, name)!r}')
+        for name in ('face_weight', 'audio_weight'):
+            if not getattr(self, name) >= 0.0:
+                raise FusionError(f'{name} must not be negative, not {getattr(self, name)!r}')
+        for name in ('face_prior', 'audio_prior', 'prior'):
+            values = getattr(self, name)
+            if len(values) != COUNT or min(values) <= 0.0 or abs(sum(values) - 1.0) > 1e-3:
+                raise FusionError(f'{name} must be {COUNT} positive numbers that sum to 1')
+
+    def prior_array(self) -> NDArray[np.float64]:
+        """Return the deployed prior, (7,) float64, sums to 1."""
+        prior = np.asarray(self.prior, np.float64)
+        return np.asarray(prior / prior.sum(), np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what :meth:`from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FusionParameters:
+        """Read one entry of the table.
+
+        Raises:
+            FusionError: a key is unknown or a value does not fit.
+        """
+        values = dict(data)
+        try:
+            for name in ('audio_gate', 'face_gate'):
+                if name in values:
+                    values[name] = Gate(**values[name])
+            for name in ('face_prior', 'audio_prior', 'prior'):
+                if name in values:
+                    values[name] = tuple(float(value) for value in values[name])
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise FusionError(f'fusion parameters cannot be read: {error}') from error
+
+
+def backend(models: Iterable[str], modality: str) -> str:
+    """Return the classifier's name in ``models`` strings, ``''`` when there is none.
+
+    ``backend(('face:haar+lite@1.0',), 'face') == 'lite'``
+    """
+    for entry in models:
+        head, _, rest = entry.partition(':')
+        if head == modality and rest:
+            return rest.partition('@')[0].rpartition('+')[2]
+    return ''
+
+
+class ParameterTable:
+    """Parameters by pair of backends, ``'<face classifier>+<audio classifier>'``."""
+
+    def __init__(self, entries: Mapping[str, FusionParameters]) -> None:
+        """Keep the entries.
+
+        Raises:
+            FusionError: there is no entry called ``default``.
+        """
+        if FALLBACK not in entries:
+            raise FusionError(f'the table of fusion parameters has no entry {FALLBACK!r}: add one')
+        self._entries = dict(entries)
+
+    @classmethod
+    def single(cls, parameters: FusionParameters) -> ParameterTable:
+        """Return a table that gives the same parameters to every pair."""
+        return cls({FALLBACK: parameters})
+
+    @classmethod
+    def read(cls, path: Path = EMBEDDED) -> ParameterTable:
+        """Read ``fusion.json``.
+
+        Raises:
+            FusionError: the file is missing or cannot be understood.
+        """
+        try:
+            data = json.loads(path.read_text(encoding='utf-8'))
+            entries = {
+                name: FusionParameters.from_json(entry) for name, entry in data['pairs'].items()
+            }
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise FusionError(
+                f'{path}: no fusion parameters ({error}): reinstall the package or run '
+                'training/fusion.py'
+            ) from error
+        return cls(entries)
+
+    def names(self) -> list[str]:
+        """Return the keys, sorted."""
+        return sorted(self._entries)
+
+    def get(self, name: str) -> FusionParameters:
+        """Return the entry of a key.
+
+        Raises:
+            FusionError: there is none.
+        """
+        if name not in self._entries:
+            raise FusionError(
+                f'no fusion parameters called {name!r}: have {", ".join(self.names())}'
+            )
+        return self._entries[name]
+
+    def find(self, face_models: Iterable[str], audio_models: Iterable[str]) -> tuple[str, str]:
+        """Return (key, note) for two arrays' ``models``; the note is '' when the key was fitted.
+
+        A pair is only looked for when both sides are named; one side alone needs no pair.
+        """
+        face, audio = backend(face_models, 'face'), backend(audio_models, 'audio')
+        if not face or not audio:
+            return FALLBACK, ''
+        key = f'{face}+{audio}'
+        if key in self._entries:
+            return key, ''
+        return FALLBACK, f'nothing was fitted for {key}: default fusion parameters are used'
