@@ -1,0 +1,101 @@
+"""Per-frame record of a stream: where there is speech, and how loud the background is.
+
+Frames are those of the speech activity (512 samples, 32 ms). The background is what the frames
+without speech of the last ten seconds show; it needs no model of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+
+from mer_ros.audio.activity import FRAME, ActivityDetector
+from mer_ros.audio.chunk import Samples
+from mer_ros.audio.windows import Window
+
+SPEECH = 0.5
+"""P(speech) of a frame from which it counts as speech (silero's own default)."""
+QUIET = 0.2
+"""P(speech) below which a frame counts as background; between the two it counts as neither."""
+MEMORY = 312
+"""Frames (10 s) the background is estimated from."""
+FLOOR_DBFS = -96.0
+"""Level given to digital silence: below the noise of 16-bit samples."""
+_SMOOTHING = 0.95
+"""Weight of the past in the background's spectrum: a time constant of 0.6 s of background."""
+
+
+def level_dbfs(power: float) -> float:
+    """Return 10 log10 of a mean square, at least -96: a full-scale square wave gives 0."""
+    return max(FLOOR_DBFS, 10.0 * float(np.log10(max(power, 1e-12))))
+
+
+class Background:
+    """Runs the speech activity over the fresh samples of each window and annotates the window.
+
+    Args:
+        activity: loaded.
+    """
+
+    def __init__(self, activity: ActivityDetector) -> None:
+        self._activity = activity
+        self._hann = np.hanning(FRAME).astype(np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._quiet: deque[float] = deque(maxlen=MEMORY)
+        self._spectrum: Samples = np.zeros(0, np.float32)
+        self._restart(0, 0)
+
+    def _restart(self, segment: int, position: int) -> None:
+        self._activity.reset()
+        self._segment = segment
+        self._position = position
+        self._leftover: Samples = np.zeros(0, np.float32)
+        self._frames: deque[tuple[int, float, float]] = deque()
+
+    def annotate(self, window: Window) -> Window:
+        """Return the window with its speech frames, levels and the background known by then.
+
+        Raises:
+            ModelError, AudioError: the activity detector failed.
+        """
+        start = window.end - window.fresh.size
+        if window.segment != self._segment or start != self._position + self._leftover.size:
+            self._restart(window.segment, start)
+        self._advance(window.fresh)
+        first = window.end - window.samples.size
+        while self._frames and self._frames[0][0] < first:
+            self._frames.popleft()
+        inside = [frame for frame in self._frames if frame[0] + FRAME <= window.end]
+        spoken = [power for _, speech, power in inside if speech >= SPEECH]
+        return replace(
+            window,
+            speech=np.array([speech for _, speech, _ in inside], np.float32),
+            speech_dbfs=level_dbfs(float(np.mean(spoken))) if spoken else float('nan'),
+            noise_dbfs=level_dbfs(float(np.median(self._quiet))) if self._quiet else float('nan'),
+            noise_spectrum=self._spectrum,
+        )
+
+    def _advance(self, samples: Samples) -> None:
+        stream = np.concatenate((self._leftover, samples))
+        for index, probability in enumerate(self._activity.process(samples)):
+            frame = stream[index * FRAME : (index + 1) * FRAME]
+            power = float(np.mean(np.square(frame)))
+            self._frames.append((self._position, float(probability), power))
+            self._position += FRAME
+            if probability < QUIET:
+                self._learn(frame, power)
+        self._leftover = stream[stream.size // FRAME * FRAME :]
+
+    def _learn(self, frame: Samples, power: float) -> None:
+        self._quiet.append(power)
+        spectrum = np.abs(np.fft.rfft(frame * self._hann)) ** 2
+        if not self._spectrum.size:
+            self._spectrum = spectrum.astype(np.float32)
+        else:
+            past = self._spectrum * _SMOOTHING
+            self._spectrum = np.asarray(past + spectrum * (1.0 - _SMOOTHING), np.float32)

@@ -1,0 +1,34 @@
+"""What an audio classifier is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mer_ros.audio.chunk import Samples
+
+
+class AudioClassifier(Protocol):
+    """Says which emotion a window of speech displays."""
+
+    name: str
+    version: str
+
+    @property
+    def prior(self) -> Samples:
+        """(7,) float32: class frequencies of its training; sums to 1."""
+
+    def load(self) -> None:
+        """Make ready; raises ModelError when the model is missing or damaged."""
+
+    def classify(self, windows: Samples) -> Samples:
+        """Return calibrated probabilities.
+
+        Args:
+            windows: (N, n) float32 in [-1, 1], 16 kHz mono, n = 16000 for 1 s.
+
+        Returns:
+            (N, 7) float32, order of ``emotions.Emotion``, rows sum to 1.
+
+        Raises:
+            AudioError, ModelError: not loaded, or the model failed.
+        """

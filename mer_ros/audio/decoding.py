@@ -1,0 +1,224 @@
+"""Sound from the bytes and arrays of both packages that are called audio_common_msgs.
+
+Samples that are not finite (float formats only) are replaced by zero and counted in
+``AudioChunk.repaired``, so that one bad sample costs a sample and not the chunk; a chunk of
+which more than half is not finite is refused.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mer_ros.audio.chunk import AudioChunk, AudioError, check_format
+
+_FLOAT_LIMIT = 100.0
+"""A float sample beyond this is an integer that was never scaled to [-1, 1]."""
+
+
+class PortAudioFormat(IntEnum):
+    """Sample formats of portaudio.h, as in ``AudioInfo.format`` of mgonzs13's package."""
+
+    FLOAT32 = 1
+    INT32 = 2
+    INT24 = 4
+    INT16 = 8
+    INT8 = 16
+    UINT8 = 32
+
+
+FIELDS: dict[PortAudioFormat, str] = {
+    PortAudioFormat.FLOAT32: 'float32_data',
+    PortAudioFormat.INT32: 'int32_data',
+    PortAudioFormat.INT24: 'int32_data',
+    PortAudioFormat.INT16: 'int16_data',
+    PortAudioFormat.INT8: 'int8_data',
+    PortAudioFormat.UINT8: 'uint8_data',
+}
+"""The array of that package's ``AudioData`` in which a format travels."""
+
+_SCALE = {
+    PortAudioFormat.FLOAT32: (1.0, 0.0),
+    PortAudioFormat.INT32: (2.0**-31, 0.0),
+    PortAudioFormat.INT24: (2.0**-23, 0.0),
+    PortAudioFormat.INT16: (2.0**-15, 0.0),
+    PortAudioFormat.INT8: (2.0**-7, 0.0),
+    PortAudioFormat.UINT8: (2.0**-7, 128.0),
+}
+
+
+def portaudio_format(code: int) -> PortAudioFormat:
+    """Return the format of a PortAudio code.
+
+    Raises:
+        AudioError: no format has that code.
+    """
+    try:
+        return PortAudioFormat(code)
+    except ValueError as error:
+        known = ', '.join(f'{member.value} = {member.name}' for member in PortAudioFormat)
+        raise AudioError(
+            f'audio format code {code} is not one of PortAudio ({known}); set `format` of the '
+            'audio source'
+        ) from error
+
+
+def check_coding(coding_format: str, sample_format: str = '') -> None:
+    """Refuse what ros-drivers' ``AudioInfo`` calls other than raw S16LE; empty means unknown.
+
+    Raises:
+        AudioError: with the argument of audio_capture that mends it.
+    """
+    if coding_format and coding_format.lower() not in ('wave', 'raw'):
+        raise AudioError(
+            f'audio is coded as {coding_format!r}; start audio_capture with `format:=wave`'
+        )
+    if sample_format and sample_format.upper() not in ('S16LE', 'S16_LE'):
+        raise AudioError(
+            f'audio samples are {sample_format!r}; start audio_capture with `sample_format:=S16LE`'
+        )
+
+
+def decode_s16le(
+    data: ArrayLike | bytes | bytearray | memoryview,
+    channels: int,
+    sample_rate: int,
+    stamp_ns: int,
+    *,
+    frame_id: str = '',
+    stamped: bool = True,
+    coding_format: str = '',
+    sample_format: str = '',
+) -> AudioChunk:
+    """Return the sound of ros-drivers' ``AudioData.data``.
+
+    Args:
+        data: bytes, or anything that NumPy reads as uint8 without a copy.
+        channels: interleaved, 1..64.
+        sample_rate: Hz.
+        stamp_ns: time of the first sample.
+        frame_id: of the header.
+        stamped: False where the stamp is the time of arrival.
+        coding_format: of ``AudioInfo``; without one, data that is whole MP3 frames is refused.
+        sample_format: of ``AudioInfo``.
+
+    Raises:
+        AudioError: not raw S16LE, not a whole number of samples, or an impossible format.
+    """
+    check_coding(coding_format, sample_format)
+    check_format(channels, sample_rate)
+    octets = (
+        np.frombuffer(data, np.uint8)
+        if isinstance(data, (bytes, bytearray, memoryview))
+        else np.asarray(data, np.uint8).reshape(-1)
+    )
+    frame = 2 * channels
+    if not coding_format and looks_like_mp3(octets):
+        raise AudioError('audio is MP3, the default of audio_capture; start it with `format:=wave`')
+    if octets.size % frame:
+        raise AudioError(
+            f'{octets.size} bytes are not a whole number of {channels}-channel 16-bit samples; '
+            'set `channels` as the source has it, and `format:=wave`'
+        )
+    samples = np.ascontiguousarray(octets).view('<i2').astype(np.float32)
+    samples *= np.float32(2.0**-15)
+    return AudioChunk(stamp_ns, samples.reshape(-1, channels), sample_rate, frame_id, stamped)
+
+
+def decode_array(
+    values: ArrayLike,
+    code: int,
+    channels: int,
+    sample_rate: int,
+    stamp_ns: int,
+    *,
+    frame_id: str = '',
+    stamped: bool = True,
+) -> AudioChunk:
+    """Return the sound of mgonzs13's ``Audio``: one array, its PortAudio format code.
+
+    Args:
+        values: (n * channels,) interleaved, from the field that :data:`FIELDS` names.
+        code: 1 float32, 2 int32, 4 int24, 8 int16, 16 int8, 32 uint8.
+        channels: 1..64.
+        sample_rate: Hz.
+        stamp_ns: time of the first sample.
+        frame_id: of the header.
+        stamped: False where the stamp is the time of arrival.
+
+    Raises:
+        AudioError: an unknown code, not a whole number of samples, an impossible format, mostly
+            not finite, or floats far outside [-1, 1].
+    """
+    sample_format = portaudio_format(code)
+    check_format(channels, sample_rate)
+    flat = np.asarray(values).reshape(-1)
+    if flat.size % channels:
+        raise AudioError(
+            f'{flat.size} values are not a whole number of {channels}-channel samples; set '
+            '`channels` as the source has it'
+        )
+    scale, offset = _SCALE[sample_format]
+    samples = ((flat.astype(np.float64) - offset) * scale).astype(np.float32)
+    repaired = _repair(samples) if sample_format is PortAudioFormat.FLOAT32 else 0
+    np.clip(samples, -1.0, 1.0, out=samples)
+    return AudioChunk(
+        stamp_ns, samples.reshape(-1, channels), sample_rate, frame_id, stamped, repaired
+    )
+
+
+def _repair(samples: NDArray[np.float32]) -> int:
+    """Zero what is not finite, in place, and return how many there were."""
+    bad = ~np.isfinite(samples)
+    repaired = int(np.count_nonzero(bad))
+    if 2 * repaired > samples.size:
+        raise AudioError(
+            f'{repaired} of {samples.size} audio samples are not finite; check the driver of '
+            'the audio source'
+        )
+    samples[bad] = 0.0
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak > _FLOAT_LIMIT:
+        raise AudioError(
+            f'float audio samples reach {peak:.0f}; scale them to [-1, 1] at the source'
+        )
+    return repaired
+
+
+_MP3_BITRATES = {
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_MP3_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+
+
+def looks_like_mp3(octets: NDArray[np.uint8]) -> bool:
+    """Tell whether the bytes start with an ID3 tag or are whole MPEG layer III frames.
+
+    A frame header alone is also a plausible pair of samples, so what follows the frame must be
+    another header, or the end.
+    """
+    if octets.size >= 10 and octets[:3].tobytes() == b'ID3':
+        return True
+    length = _mp3_frame_length(octets)
+    if not length:
+        return False
+    return length == octets.size or _mp3_frame_length(octets[length:]) > 0
+
+
+def _mp3_frame_length(octets: NDArray[np.uint8]) -> int:
+    """Return the length of the frame that the header declares; 0 where there is none."""
+    if octets.size < 4:
+        return 0
+    first, second, third = (int(octet) for octet in octets[:3])
+    version, layer = (second >> 3) & 3, (second >> 1) & 3
+    bitrate, rate = third >> 4, (third >> 2) & 3
+    if first != 0xFF or second >> 5 != 7 or layer != 1 or version == 1:
+        return 0
+    if bitrate in (0, 15) or rate == 3:
+        return 0
+    kbps = _MP3_BITRATES[3 if version == 3 else 2][bitrate]
+    blocks = 144_000 if version == 3 else 72_000
+    return blocks * kbps // _MP3_RATES[version][rate] + ((third >> 1) & 1)

@@ -1,0 +1,94 @@
+"""From chunks of any format to one continuous stream of conditioned 16 kHz mono in the buffer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
+from mer_ros.audio.conditioning import HighPass
+from mer_ros.audio.resampling import Resampler
+from mer_ros.audio.settings import AudioSettings
+from mer_ros.audio.timeline import NS, Continuity, Placement, Timeline
+from mer_ros.audio.windows import SAMPLE_NS, WindowBuffer
+
+FULL_SCALE = 0.9995
+"""Amplitude from which a sample counts as clipped: the top 16 of 32,768 steps."""
+
+
+class Intake:
+    """Places each chunk on the time line and feeds its sound to a buffer.
+
+    A gap or a jump ends the resampler's and the filter's past as well, so that nothing from
+    before it is smeared into the sound after it.
+
+    Args:
+        buffer: where the sound goes.
+        settings: channel, high-pass, tolerance of stamps.
+    """
+
+    def __init__(self, buffer: WindowBuffer, settings: AudioSettings) -> None:
+        self._buffer = buffer
+        self._settings = settings
+        self._timeline = Timeline()
+        self._high_pass = HighPass(settings.high_pass_hz, settings.remove_dc)
+        self._resampler: Resampler | None = None
+        self._origin_ns = 0
+        self._received = 0
+
+    def reset(self) -> None:
+        """Forget the stream; the next chunk starts one."""
+        self._timeline.reset()
+        self._high_pass.reset()
+        self._resampler = None
+
+    def push(self, chunk: AudioChunk) -> Placement:
+        """Take a chunk and return where it lies.
+
+        Raises:
+            AudioError: it lacks the channel that is set.
+        """
+        mono = self._mono(chunk)
+        settings = self._settings
+        tolerance = settings.reanchor_s if chunk.stamped else settings.reanchor_unstamped_s
+        placement = self._timeline.place(
+            chunk.stamp_ns, mono.size, chunk.sample_rate, round(tolerance * NS)
+        )
+        kind = placement.continuity
+        if kind in (Continuity.CONTINUES, Continuity.DRIFT) and self._resampler is not None:
+            resampler = self._resampler
+        else:
+            self._finish(lost=kind is Continuity.BACKWARD)
+            resampler = self._resampler = Resampler(chunk.sample_rate)
+            self._received = 0
+        if kind is not Continuity.CONTINUES:
+            self._origin_ns = chunk.stamp_ns - self._received * NS // chunk.sample_rate
+        self._received += mono.size
+        stamp_ns = self._origin_ns + resampler.emitted * SAMPLE_NS
+        clipping = float(np.mean(np.abs(chunk.samples).max(axis=1) >= FULL_SCALE))
+        self._feed(resampler.push(mono), stamp_ns, kind, clipping)
+        return placement
+
+    def _finish(self, lost: bool) -> None:
+        """End the segment: what the resampler still holds belongs to it."""
+        if self._resampler is not None and not lost:
+            stamp_ns = self._origin_ns + self._resampler.emitted * SAMPLE_NS
+            self._feed(self._resampler.flush(), stamp_ns, Continuity.CONTINUES, 0.0)
+        self._high_pass.reset()
+
+    def _feed(
+        self, samples: Samples, stamp_ns: int, continuity: Continuity, clipping: float
+    ) -> None:
+        self._buffer.push(self._high_pass.push(samples), stamp_ns, continuity, clipping)
+
+    def _mono(self, chunk: AudioChunk) -> Samples:
+        channels = chunk.samples.shape[1]
+        if self._settings.channel >= channels:
+            raise AudioError(
+                f'channel {self._settings.channel} is set and the sound has {channels}; set '
+                f'channel to -1 (mean of all) or 0..{channels - 1}'
+            )
+        if channels == 1:
+            return np.ascontiguousarray(chunk.samples[:, 0])
+        if self._settings.channel >= 0:
+            return np.ascontiguousarray(chunk.samples[:, self._settings.channel])
+        return np.asarray(chunk.samples.mean(axis=1), np.float32)

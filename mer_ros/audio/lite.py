@@ -1,0 +1,63 @@
+"""The embedded audio classifier: a small network on log-mel, trained here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mer_ros.audio.chunk import AudioError, Samples
+from mer_ros.audio.log_mel import log_mel
+from mer_ros.estimates import uniform
+from mer_ros.models import store
+from mer_ros.models.calibration import calibrate
+from mer_ros.models.card import ModelCard
+from mer_ros.models.session import OnnxModel
+
+
+class LiteAudioClassifier:
+    """``audio_lite.onnx`` with the temperature and prior of its card.
+
+    Args:
+        path: another file of the same interface, with its card beside it; the embedded one
+            where not given.
+        threads: of the network.
+    """
+
+    name = 'lite'
+
+    def __init__(self, path: Path | str | None = None, threads: int = 1) -> None:
+        self._path = Path(path) if path else None
+        self._threads = threads
+        self._model: OnnxModel | None = None
+        self._temperature = 1.0
+        self.version = ''
+        self.prior = uniform()
+
+    def load(self) -> None:
+        """Load network and card.
+
+        Raises:
+            ModelError: one is missing, damaged or not of this interface.
+        """
+        path = self._path or store.find('audio_lite')
+        card = ModelCard.read(path)
+        model = OnnxModel(path, self._threads)
+        self._temperature, self.version, self.prior = card.temperature, card.version, card.prior
+        self._model = model
+
+    def classify(self, windows: Samples) -> Samples:
+        """Return (N, 7) float32 calibrated probabilities of (N, n) float32 windows.
+
+        Raises:
+            AudioError: not loaded, or windows of another shape.
+            ModelError: the network failed.
+        """
+        if self._model is None:
+            raise AudioError('the audio classifier is not loaded; call load() first')
+        if windows.ndim != 2:
+            raise AudioError(f'classify takes (N, n) windows, not {windows.shape}')
+        if not len(windows):
+            return np.zeros((0, len(self.prior)), np.float32)
+        spectra = np.stack([log_mel(window) for window in windows])
+        return calibrate(self._model.run({'logmel': spectra})['logits'], self._temperature)

@@ -1,0 +1,259 @@
+"""The audio pipeline: chunks in, one estimate and one set of descriptors for each window out.
+
+``push`` may be called from one thread (a ROS callback) while another pops and classifies.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mer_ros.audio import quality
+from mer_ros.audio.activity import ActivityDetector
+from mer_ros.audio.background import Background
+from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
+from mer_ros.audio.classification import AudioClassifier
+from mer_ros.audio.conditioning import normalise, reduce_noise
+from mer_ros.audio.features import AudioFeatures, extract
+from mer_ros.audio.intake import Intake
+from mer_ros.audio.settings import AudioSettings
+from mer_ros.audio.timeline import Continuity, Placement
+from mer_ros.audio.windows import SAMPLE_NS, Window, WindowBuffer
+from mer_ros.emotions import COUNT, valence_arousal
+from mer_ros.estimates import Estimate, EstimateArray, Modality
+
+SUBJECT = 'audio'
+
+
+@dataclass(frozen=True)
+class AudioHealth:
+    """Counts since the pipeline was made, for diagnostics.
+
+    Attributes:
+        chunks: accepted.
+        samples: accepted, of each channel, at the source's rate.
+        refused: chunks the pipeline could not use.
+        repaired: samples that were not finite and were replaced by zero.
+        gaps: stamps that were suddenly ahead.
+        backward: stamps that were suddenly behind.
+        drifts: re-anchors without missing sound.
+        rate_changes: of the sample rate.
+        dropped: 16 kHz samples lost because nothing popped them in time.
+        buffered: 16 kHz samples in the buffer now.
+        windows: popped.
+        skipped: windows passed over for a later one.
+    """
+
+    chunks: int = 0
+    samples: int = 0
+    refused: int = 0
+    repaired: int = 0
+    gaps: int = 0
+    backward: int = 0
+    drifts: int = 0
+    rate_changes: int = 0
+    dropped: int = 0
+    buffered: int = 0
+    windows: int = 0
+    skipped: int = 0
+
+
+_COUNTED = {
+    Continuity.GAP: 'gaps',
+    Continuity.BACKWARD: 'backward',
+    Continuity.DRIFT: 'drifts',
+    Continuity.RATE: 'rate_changes',
+}
+
+
+class AudioPipeline:
+    """Sound to emotion.
+
+    Args:
+        classifier: loaded.
+        activity: loaded; owned by this pipeline from now on, since it holds a stream's state.
+        settings: see :class:`AudioSettings`.
+    """
+
+    def __init__(
+        self,
+        classifier: AudioClassifier,
+        activity: ActivityDetector,
+        settings: AudioSettings | None = None,
+    ) -> None:
+        self.settings = settings or AudioSettings()
+        self._classifier = classifier
+        self._activity = activity
+        self._background = Background(activity)
+        self._buffer = WindowBuffer(
+            self.settings.window_s, self.settings.hop_s, self.settings.buffer_s
+        )
+        self._intake = Intake(self._buffer, self.settings)
+        self._prior = self.settings.prior()
+        self._lock = threading.Lock()
+        self._work = threading.Lock()
+        self._frame_id = ''
+        self._stale_background = False
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What is running: ``('audio:silero+lite@1.0',)``."""
+        classifier = self._classifier
+        return (f'audio:{self._activity.name}+{classifier.name}@{classifier.version}',)
+
+    @property
+    def health(self) -> AudioHealth:
+        """Counts up to now."""
+        with self._lock:
+            return AudioHealth(
+                **self._counts,
+                dropped=self._buffer.dropped,
+                skipped=self._buffer.skipped,
+                buffered=self._buffer.buffered,
+            )
+
+    def push(self, chunk: AudioChunk) -> Placement:
+        """Take a chunk: resample, filter, buffer. Well under a millisecond for 20 ms of sound.
+
+        Returns:
+            Where it lies in time; ``continuity`` other than CONTINUES is worth a log line.
+
+        Raises:
+            AudioError: it cannot be used; counted, and the stream goes on with the next.
+        """
+        with self._lock:
+            try:
+                placement = self._intake.push(chunk)
+            except AudioError:
+                self._counts['refused'] += 1
+                raise
+            self._counts['chunks'] += 1
+            self._counts['samples'] += chunk.samples.shape[0]
+            self._counts['repaired'] += chunk.repaired
+            if placement.continuity in _COUNTED:
+                self._counts[_COUNTED[placement.continuity]] += 1
+            self._frame_id = chunk.frame_id
+            return placement
+
+    def pop(self, latest: bool = False) -> Window | None:
+        """Return a complete window with its speech activity, or None when there is none.
+
+        Args:
+            latest: the newest; older ones are skipped and counted. The speech activity hears
+                what was skipped all the same.
+
+        Raises:
+            ModelError, AudioError: the speech activity failed.
+        """
+        with self._work:
+            with self._lock:
+                window = self._buffer.pop(latest)
+                if window is None:
+                    return None
+                self._counts['windows'] += 1
+                stale, self._stale_background = self._stale_background, False
+                window = replace(window, frame_id=self._frame_id)
+            if stale:
+                self._background.reset()
+            return self._background.annotate(window)
+
+    def reset(self) -> None:
+        """Forget the sound, for example after a time jump; counts stay."""
+        with self._lock:
+            self._intake.reset()
+            self._buffer.reset()
+            self._stale_background = True
+
+    def classify(self, window: Window) -> tuple[EstimateArray, AudioFeatures]:
+        """Return what a popped window displays, and its descriptors.
+
+        Without speech the estimate is UNKNOWN, its probabilities the deployed prior, confidence
+        and reliability 0.
+
+        Raises:
+            ModelError, AudioError: the classifier failed.
+        """
+        speech = speech_probability(window)
+        assessed = quality.assess(window)
+        estimate = Estimate(SUBJECT, speaking=speech, label_since_ns=window.stamp_ns)
+        if speech >= self.settings.speech_threshold and window.speech.size:
+            estimate = _decided(estimate, self.probabilities([window])[0], assessed.reliability)
+        else:
+            estimate = replace(estimate, probabilities=self._prior.copy())
+        array = EstimateArray(
+            stamp_ns=window.stamp_ns,
+            frame_id=window.frame_id,
+            modalities=Modality.AUDIO,
+            models=self.models,
+            window_ns=window.samples.size * SAMPLE_NS,
+            estimates=(estimate,),
+            speech_probability=speech,
+        )
+        extra = {
+            'speech_probability': speech,
+            'clipping': assessed.clipping,
+            'snr_db': assessed.snr_db,
+            'noise_dbfs': window.noise_dbfs,
+        }
+        features = extract(
+            window.samples, stamp_ns=window.stamp_ns, frame_id=window.frame_id, extra=extra
+        )
+        return array, features
+
+    def probabilities(self, windows: Sequence[Window]) -> Samples:
+        """Return (N, 7) float32: the classifier's calibrated answer, speech or not.
+
+        Raises:
+            ModelError, AudioError: the classifier failed.
+        """
+        if not windows:
+            return np.zeros((0, COUNT), np.float32)
+        answers = self._classifier.classify(np.stack([self._conditioned(w) for w in windows]))
+        if answers.shape != (len(windows), COUNT) or not np.isfinite(answers).all():
+            raise AudioError(
+                f'audio classifier {self._classifier.name!r} gave {answers.shape} values that '
+                'are no probabilities; check it with `mer models verify`'
+            )
+        return answers
+
+    def _conditioned(self, window: Window) -> Samples:
+        samples, settings = window.samples, self.settings
+        if settings.noise_reduction:
+            samples = reduce_noise(
+                samples, window.noise_spectrum, settings.noise_reduction_strength
+            )
+        if settings.normalise:
+            samples = normalise(samples, settings.normalise_dbfs, settings.normalise_max_gain_db)
+        return samples
+
+
+def speech_probability(window: Window) -> float:
+    """Return P(there is speech in the window), 0..1.
+
+    The mean of the upper half of the frames' probabilities: half a window of certain speech is
+    speech for certain, and a single click is not. At the threshold of 0.5 a quarter of the
+    window must be speech.
+    """
+    if not window.speech.size:
+        return 0.0
+    upper = np.sort(window.speech)[window.speech.size // 2 :]
+    return float(np.clip(upper.mean(), 0.0, 1.0))
+
+
+def _decided(estimate: Estimate, probabilities: Samples, reliability: float) -> Estimate:
+    label = int(probabilities.argmax())
+    valence, arousal = valence_arousal(probabilities)
+    return replace(
+        estimate,
+        label=label,
+        probabilities=probabilities,
+        confidence=float(probabilities[label]),
+        reliability=reliability,
+        valence=float(valence),
+        arousal=float(arousal),
+    )
