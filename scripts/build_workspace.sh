@@ -6,13 +6,7 @@ set -eo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=$PWD/.venv
-if [ "$(scripts/ros_mode.sh)" = wheels ]; then
-  # Nothing of another workspace: the build would be chained to it for good.
-  unset AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH LD_LIBRARY_PATH
-  unset _ROS_WHEELS_BOOTSTRAP_COMPLETE
-  . "$venv/local_setup.bash"
-fi
-export PATH="$venv/bin:$PATH"
+. scripts/build_environment.sh
 
 paths=(.)
 for package in compat/*/; do

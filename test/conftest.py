@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+PATH_VARIABLES = (
+    'AMENT_PREFIX_PATH',
+    'CMAKE_PREFIX_PATH',
+    'LD_LIBRARY_PATH',
+    'PKG_CONFIG_PATH',
+    'PYTHONPATH',
+)
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is missing where the tests of the nodes can't run."""
+    if importlib.util.find_spec('mer_ros.msg') is None:
+        return ['no mer_ros.msg: run `make build` and `source install/setup.bash` first']
+    return []
 
 
 @pytest.fixture(scope='session')
@@ -26,3 +43,34 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f'no {folder}: set MER_SHARED_DATA')
     return folder
+
+
+@pytest.fixture(scope='session')
+def other_audio_common_msgs() -> dict[str, str]:
+    """Return an environment in which ``audio_common_msgs`` is the other package of that name.
+
+    It is built on demand into build/other_audio_common_msgs, whose prefix the environment has
+    as ``OTHER_PREFIX`` too. Give it to subprocesses.
+    """
+    workspace = ROOT / 'test' / 'workspaces' / 'mgonzs13'
+    base = ROOT / 'build' / 'other_audio_common_msgs'
+    subprocess.run(
+        [ROOT / 'scripts' / 'build_other_workspace.sh', workspace, base],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    other = str(base / 'install' / 'audio_common_msgs')
+    ours = str(ROOT / 'install' / 'audio_common_msgs')
+    site_packages = next(Path(other).glob('**/audio_common_msgs/msg/__init__.py')).parents[2]
+    first = {'LD_LIBRARY_PATH': f'{other}/lib', 'PYTHONPATH': str(site_packages)}
+    environment = dict(os.environ)
+    for name in PATH_VARIABLES:
+        # Ours goes altogether: the ROS wheels shuffle the order of LD_LIBRARY_PATH.
+        kept = [
+            entry
+            for entry in os.environ.get(name, '').split(os.pathsep)
+            if entry and entry != ours and not entry.startswith(ours + os.sep)
+        ]
+        environment[name] = os.pathsep.join([first.get(name, other), *kept])
+    environment['OTHER_PREFIX'] = other
+    return environment
