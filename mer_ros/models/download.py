@@ -138,7 +138,7 @@ def _from_address(
         if actual == expected:
             with part.open('rb') as file:
                 os.fsync(file.fileno())
-            os.replace(part, target)
+            part.replace(target)
             _etag_file(part).unlink(missing_ok=True)
             return actual
         part.unlink()

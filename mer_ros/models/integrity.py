@@ -19,9 +19,9 @@ _known: dict[str, str] = {}
 
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/mer_ros`` (``~/.cache/mer_ros``); it need not be there."""
-    base = os.environ.get('XDG_CACHE_HOME', '')
+    base = Path(os.environ.get('XDG_CACHE_HOME', ''))
     # The XDG specification says that a relative path is to be ignored.
-    return (Path(base) if os.path.isabs(base) else Path.home() / '.cache') / 'mer_ros'
+    return (base if base.is_absolute() else Path.home() / '.cache') / 'mer_ros'
 
 
 def digest(path: Path) -> str:
@@ -84,6 +84,6 @@ def _write_record(record: dict[str, str]) -> None:
             undo.callback(Path(name).unlink, missing_ok=True)
             with os.fdopen(handle, 'w', encoding='utf-8') as file:
                 json.dump(record, file, indent=0)
-            os.replace(name, cache_folder() / 'verified.json')
+            Path(name).replace(cache_folder() / 'verified.json')
     except OSError as error:
         _LOG.info('cannot keep the record of checked models in %s: %s', cache_folder(), error)

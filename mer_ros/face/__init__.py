@@ -1,0 +1,1 @@
+"""Faces: found, aligned, classified, followed, and how good each view of one is."""
