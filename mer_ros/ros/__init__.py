@@ -1,0 +1,1 @@
+"""The nodes: parameters, message conversions, lifecycle. The only floor that knows rclpy."""

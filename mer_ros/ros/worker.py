@@ -1,0 +1,90 @@
+"""A thread that does the slow work, fed by callbacks that only enqueue."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar('Item')
+
+
+class Worker(Generic[Item]):
+    """Calls one function with the items put in, in order, on one thread.
+
+    With ``capacity`` 1 it is latest-only: a new item takes the place of one that waits, so a
+    slow model never makes a queue of old frames. With None nothing is dropped.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Item], None],
+        failed: Callable[[Exception], None],
+        capacity: int | None = 1,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            name: the thread's name.
+            work: called with each item.
+            failed: called with what ``work`` raised; the thread goes on.
+            capacity: how many items may wait; the oldest is dropped for a new one.
+        """
+        self._work = work
+        self._failed = failed
+        self._capacity = capacity
+        self._items: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._running = True
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> int:
+        """Enqueue an item; return how many older ones were dropped for it."""
+        with self._changed:
+            self._items.append(item)
+            dropped = 0
+            while self._capacity is not None and len(self._items) > self._capacity:
+                self._items.popleft()
+                dropped += 1
+            self._changed.notify()
+        return dropped
+
+    def clear(self) -> None:
+        """Drop what waits."""
+        with self._changed:
+            self._items.clear()
+
+    def waiting(self) -> int:
+        """Return how many items wait, the one in work not counted."""
+        with self._changed:
+            return len(self._items)
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Finish the item in work, drop the rest, end the thread.
+
+        Returns:
+            False when the item in work took longer than ``timeout_s``.
+        """
+        with self._changed:
+            self._running = False
+            self._items.clear()
+            self._changed.notify()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._running and not self._items:
+                    self._changed.wait()
+                if not self._running:
+                    return
+                item = self._items.popleft()
+            try:
+                self._work(item)
+            except Exception as error:  # the thread must outlive any one item; `failed` logs
+                self._failed(error)
