@@ -1,0 +1,103 @@
+"""The sound of a media file: decoded, resampled, in blocks with exact stamps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.media.sources import AudioBlock, AudioFormat
+
+_JUMP_S = 0.04
+"""Time stamps of packets are rounded by the container; a larger difference is a real hole."""
+
+
+class BlockCutter:
+    """Turns decoded frames into blocks of equal length.
+
+    The stamp of a block is counted in samples from the first frame's time; where a frame's own
+    time differs by more than 40 ms from that (sound is missing in the file), counting starts anew.
+
+    Args:
+        audio: rate and channels of the blocks.
+        block_s: their length.
+    """
+
+    def __init__(self, audio: AudioFormat, block_s: float) -> None:
+        self._audio = audio
+        self._block = max(1, round(block_s * audio.rate))
+        self._resampler: av.AudioResampler | None = None
+        self._form: tuple[str, str, int] | None = None
+        self._pending = self._nothing()
+        self._restart(0.0)
+
+    @property
+    def end_s(self) -> float:
+        """Time after the last sample that was given out."""
+        return self._start_s + self._emitted / self._audio.rate
+
+    def push(self, frame: av.AudioFrame, stamp_s: float | None) -> Iterator[AudioBlock]:
+        """Give the blocks that a frame completes.
+
+        Args:
+            frame: of any format; a format that changes in the middle is followed.
+            stamp_s: its time; None continues.
+        """
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if stamp_s is not None and abs(stamp_s - self._input_s) > _JUMP_S:
+            yield from self.flush()
+            self._restart(stamp_s)
+        if form != self._form:
+            yield from self._take(self._drain())
+            self._form = form
+        frame.pts = None  # counted here: the resampler would invent samples to fill holes
+        self._input_s += frame.samples / frame.sample_rate
+        if self._resampler is None:
+            self._resampler = av.AudioResampler('s16', self._layout(), self._audio.rate)
+        for resampled in self._resampler.resample(frame):
+            yield from self._take(self._interleaved(resampled))
+
+    def flush(self) -> Iterator[AudioBlock]:
+        """Give what is left, the last block as short as it is."""
+        yield from self._take(self._drain())
+        if len(self._pending):
+            yield self._block_of(self._pending)
+            self._pending = self._nothing()
+
+    def _restart(self, stamp_s: float) -> None:
+        self._start_s = self._input_s = stamp_s
+        self._emitted = 0
+        self._pending = self._nothing()
+        self._resampler = None
+        self._form = None
+
+    def _drain(self) -> NDArray[np.int16]:
+        """Return what the resampler still holds, and end it."""
+        if self._resampler is None:
+            return self._nothing()
+        rest = [self._interleaved(frame) for frame in self._resampler.resample(None)]
+        self._resampler = None
+        return np.concatenate([self._nothing(), *rest])
+
+    def _take(self, samples: NDArray[np.int16]) -> Iterator[AudioBlock]:
+        self._pending = np.concatenate((self._pending, samples))
+        while len(self._pending) >= self._block:
+            yield self._block_of(self._pending[: self._block])
+            self._pending = self._pending[self._block :]
+
+    def _block_of(self, samples: NDArray[np.int16]) -> AudioBlock:
+        block = AudioBlock(self.end_s, samples, self._audio.rate)
+        self._emitted += len(samples)
+        return block
+
+    def _interleaved(self, frame: av.AudioFrame) -> NDArray[np.int16]:
+        return np.asarray(frame.to_ndarray(), np.int16).reshape(-1, self._audio.channels)
+
+    def _nothing(self) -> NDArray[np.int16]:
+        return np.zeros((0, self._audio.channels), np.int16)
+
+    def _layout(self) -> str:
+        named = {1: 'mono', 2: 'stereo'}
+        return named.get(self._audio.channels, f'{self._audio.channels}c')

@@ -1,0 +1,205 @@
+"""A media file, decoded with PyAV: pictures and sound at their true presentation times."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+from mer_ros.media.audio_track import BlockCutter
+from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, VideoFrame
+
+DEFAULT_RATE = 16_000
+
+
+class VideoFileSource:
+    """Pictures as bgr24 and sound as 16-bit blocks of a file, in the order of their times.
+
+    Times count from the start of the file, the same for pictures and sound. Sound-only and
+    silent files work. Packets that cannot be decoded are skipped and counted in ``lost``.
+
+    Args:
+        path: anything FFmpeg reads.
+        loop: start over at the end, with times that go on.
+        audio_rate: Hz of the blocks, mono; None keeps the file's rate and channels.
+        block_s: length of a block.
+        video: give pictures.
+        audio: give sound.
+
+    Raises:
+        MediaError: the file is missing, is no media file, or has nothing of what is wanted.
+    """
+
+    live = False
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        loop: bool = False,
+        audio_rate: int | None = DEFAULT_RATE,
+        block_s: float = 0.03,
+        video: bool = True,
+        audio: bool = True,
+    ) -> None:
+        self.name = str(path)
+        self._path = Path(path)
+        self._loop = loop
+        self._block_s = block_s
+        self._closed = threading.Event()
+        self._lost = 0
+        with self._open() as container:
+            pictures = _pictures(container) if video else None
+            sound = container.streams.audio[0] if audio and container.streams.audio else None
+            if pictures is None and sound is None:
+                wanted = ' or '.join(['pictures'] * video + ['sound'] * audio)
+                raise MediaError(f'{self.name} has no {wanted}; give another file')
+            self.duration_s = (container.duration or 0) / av.time_base
+            self._origin_s = (container.start_time or 0) / av.time_base
+            self._video = pictures is not None
+            rate = (pictures.average_rate or pictures.guessed_rate) if pictures else None
+            self._frame_rate = float(rate) if rate else (25.0 if pictures else 0.0)
+            self._audio: AudioFormat | None = None
+            if sound is not None:
+                own = AudioFormat(sound.rate, sound.channels)
+                self._audio = AudioFormat(audio_rate, 1) if audio_rate else own
+
+    @property
+    def frame_rate(self) -> float:
+        """Mean pictures a second; 0 without pictures."""
+        return self._frame_rate
+
+    @property
+    def audio_format(self) -> AudioFormat | None:
+        """Format of the blocks; None without sound."""
+        return self._audio
+
+    @property
+    def problem(self) -> str:
+        """Empty: a file either works or raises."""
+        return ''
+
+    @property
+    def lost(self) -> int:
+        """Packets that could not be decoded."""
+        return self._lost
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._closed.set()
+
+    def __iter__(self) -> Iterator[VideoFrame | AudioBlock]:
+        """Give pictures and blocks in the order of their times.
+
+        Raises:
+            MediaError: nothing in the file can be decoded.
+        """
+        offset_s = 0.0
+        while not self._closed.is_set():
+            end_s = offset_s
+            # A container each: one file position cannot serve two streams that are far apart.
+            tracks: list[Iterator[VideoFrame | AudioBlock]] = []
+            if self._video:
+                tracks.append(self._frames(offset_s))
+            if self._audio:
+                tracks.append(self._blocks(offset_s, self._audio))
+            for item in heapq.merge(*tracks, key=lambda item: item.stamp_s):
+                if self._closed.is_set():
+                    return
+                end_s = max(end_s, item.stamp_s + self._length_s(item))
+                yield item
+            if end_s == offset_s:
+                raise MediaError(
+                    f'nothing in {self.name} can be decoded; the file is damaged, copy it again'
+                )
+            offset_s = end_s
+            if not self._loop:
+                return
+
+    def _length_s(self, item: VideoFrame | AudioBlock) -> float:
+        if isinstance(item, AudioBlock):
+            return len(item.samples) / item.rate
+        return 1.0 / self._frame_rate
+
+    def _open(self) -> av.container.InputContainer:
+        if not self._path.is_file():
+            raise MediaError(f'there is no file {self.name}')
+        try:
+            return av.open(self.name)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(
+                f'cannot open {self.name}: {error}; is it a whole video or sound file?'
+            ) from error
+
+    def _decoded(
+        self, container: av.container.InputContainer, stream: av.stream.Stream
+    ) -> Iterator[av.VideoFrame | av.AudioFrame]:
+        """Give the frames of one stream; packets that fail are counted."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except av.error.EOFError:
+                return
+            except av.error.InvalidDataError:
+                self._lost += 1
+                continue
+            except av.error.FFmpegError as error:
+                raise MediaError(f'cannot read on in {self.name}: {error}') from error
+            for frame in frames:
+                if isinstance(frame, (av.VideoFrame, av.AudioFrame)):
+                    yield frame
+
+    def _frames(self, offset_s: float) -> Iterator[VideoFrame]:
+        last_s = offset_s - 1.0
+        with self._open() as container:
+            stream = _pictures(container)
+            assert stream is not None
+            stream.thread_type = 'AUTO'
+            for frame in self._decoded(container, stream):
+                assert isinstance(frame, av.VideoFrame)
+                if frame.pts is None:
+                    stamp_s = max(offset_s, last_s + 1.0 / self._frame_rate)
+                else:
+                    stamp_s = offset_s + frame.time - self._origin_s
+                if stamp_s <= last_s:  # only in damaged files: decoders give frames in order
+                    self._lost += 1
+                    continue
+                last_s = stamp_s
+                yield VideoFrame(stamp_s, _upright(frame))
+
+    def _blocks(self, offset_s: float, audio: AudioFormat) -> Iterator[AudioBlock]:
+        cutter = BlockCutter(audio, self._block_s)
+        with self._open() as container:
+            for frame in self._decoded(container, container.streams.audio[0]):
+                assert isinstance(frame, av.AudioFrame)
+                stamp_s = None if frame.pts is None else offset_s + frame.time - self._origin_s
+                if stamp_s is not None and stamp_s < cutter.end_s - 1.0:
+                    self._lost += 1  # a damaged time stamp would send the stream into the past
+                    continue
+                yield from cutter.push(frame, stamp_s)
+            yield from cutter.flush()
+
+
+def _pictures(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
+    """Return the first video stream that is no cover art."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return bgr24 pixels, turned as the file's display matrix says."""
+    image = np.asarray(frame.to_ndarray(format='bgr24'), np.uint8)
+    quarters = round(frame.rotation / 90.0) % 4
+    return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
