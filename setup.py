@@ -31,7 +31,7 @@ setup(
     package_data={'mer_ros': ['**/*.json', '**/*.onnx', '**/*.yaml']},
     install_requires=requirements('runtime'),
     extras_require={
-        'deepface': ['deepface', 'werkzeug'],
+        'deepface': ['deepface>=0.0.103', 'retina-face>=0.0.19', 'werkzeug'],
         'test': requirements('test'),
         'train': ['onnx', 'torch'],
         'wav2vec2': ['safetensors', 'torch', 'transformers'],

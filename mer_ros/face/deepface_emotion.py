@@ -49,14 +49,16 @@ class DeepFaceClassifier:
         """
         weights = deepface_home.provide('deepface')
         try:
-            from deepface import DeepFace, __version__
+            from deepface import __version__
+            from deepface.modules import modeling
         except (ImportError, ValueError) as error:  # ValueError: its engine is not installed
             raise ModelError(
                 f'the deepface backend needs the deepface package ({error}); '
                 "pip install 'mer_ros[deepface]'"
             ) from error
         try:
-            client = DeepFace.build_model(task='facial_attribute', model_name='Emotion')
+            # Not DeepFace.build_model: it keeps every model for good, a changed file unseen.
+            client = modeling.get_model_class('facial_attribute', 'Emotion')()
         except Exception as error:  # deepface wraps every fault in a class of its own choice
             raise ModelError(f'deepface cannot load {weights}: {error}') from error
         card = ModelCard.path_of(weights.resolve())
