@@ -1,0 +1,127 @@
+"""The nodes of the graph as command lines: what `mer up`, `mer demo` and the benchmark start."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mer_ros
+from mer_ros.cli.errors import CommandError
+
+Value = bool | int | float | str
+
+NODES = ('face_emotion', 'audio_emotion', 'emotion_fusion')
+SOURCE = 'media_source'
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What is started, and how.
+
+    Attributes:
+        parameters: of single nodes, over those of the file: ``{'face_emotion': {'detector': ..}}``.
+        params_file: a ROS parameter file; None takes config/mer.yaml of this package.
+        namespace: of all nodes, '' for none.
+        remaps: ``from:=to`` for all nodes.
+        use_sim_time: whether the nodes follow /clock.
+        log_level: debug, info, warn, error or fatal.
+    """
+
+    parameters: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    params_file: Path | None = None
+    namespace: str = ''
+    remaps: tuple[str, ...] = ()
+    use_sim_time: bool = False
+    log_level: str = 'info'
+
+    def command(self, node: str) -> list[str]:
+        """Return the command line of a node."""
+        argv = [sys.executable, '-m', f'mer_ros.ros.{node}', '--ros-args']
+        argv += ['--log-level', f'{node}:={self.log_level}']
+        if self.namespace:
+            argv += ['-r', f'__ns:=/{self.namespace.strip("/")}']
+        for rule in self.remaps:
+            argv += ['-r', rule]
+        argv += ['--params-file', str(self.params_file or default_params_file())]
+        values = {'use_sim_time': self.use_sim_time, **self.parameters.get(node, {})}
+        for name, value in values.items():
+            argv += ['-p', f'{name}:={_yaml(value)}']
+        return argv
+
+
+def default_params_file() -> Path:
+    """Return config/mer.yaml: of the source tree, else of the installed package.
+
+    Raises:
+        CommandError: there is none.
+    """
+    beside = Path(mer_ros.__file__).resolve().parent.parent / 'config' / 'mer.yaml'
+    found = [beside]
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
+        if prefix:
+            found.append(Path(prefix) / 'share' / 'mer_ros' / 'config' / 'mer.yaml')
+    for path in found:
+        if path.is_file():
+            return path
+    raise CommandError(
+        'config/mer.yaml is not found: source install/setup.bash, or give --params FILE'
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the nodes: ours, with room for images in Fast DDS's sockets."""
+    from mer_ros.ros import transport
+
+    values = dict(os.environ)
+    transport.prepare(values)
+    return values
+
+
+def require_ros() -> None:
+    """Check that nodes can run here.
+
+    Raises:
+        ModuleNotFoundError: names what is missing; the command line says how to mend it.
+    """
+    for name in ('rclpy', 'mer_ros.msg', 'audio_common_msgs'):
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+
+
+def check_params_file(path: Path | None) -> None:
+    """Refuse a parameter file that no node could read.
+
+    Raises:
+        CommandError: it is missing, is no YAML, or holds nothing for any of our nodes.
+    """
+    if path is None:
+        return
+    import yaml
+
+    if not path.is_file():
+        raise CommandError(f'{path}: no such parameter file')
+    try:
+        tree = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CommandError(f'{path} is no YAML file: {error}') from error
+    if not isinstance(tree, dict):
+        raise CommandError(f'{path} holds no parameters; config/mer.yaml shows the layout')
+    ours = {*NODES, SOURCE, '/**'}
+    if not any(str(key).rsplit('/', 1)[-1] in ours or str(key) == '/**' for key in tree):
+        raise CommandError(
+            f'{path} has parameters for {", ".join(map(str, tree))} but for none of '
+            f'{", ".join((*NODES, SOURCE))}; config/mer.yaml shows the layout'
+        )
+
+
+def _yaml(value: Value) -> str:
+    """Return a value as the command line of a node takes it."""
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value)

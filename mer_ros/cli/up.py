@@ -1,0 +1,163 @@
+"""Run the graph without ros2 launch: the same nodes and parameters, ended together by Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from mer_ros.cli.errors import CommandError
+from mer_ros.cli.graph import (
+    NODES,
+    SOURCE,
+    Graph,
+    Value,
+    check_params_file,
+    environment,
+    require_ros,
+)
+from mer_ros.cli.processes import Child, Processes, interrupt_on_termination
+
+POLL_S = 0.1
+DRAIN_S = 2.0
+"""How long the graph goes on after the end of a file: the last frames are still on their way."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        '--source',
+        metavar='FILE|DIR|webcam:N',
+        help='a video file, a folder of images or a camera; without it the graph listens to '
+        'what others publish on image_raw and audio',
+    )
+    parser.add_argument('--mic', action='store_true', help='take the sound from the microphone')
+    parser.add_argument('--params', type=Path, metavar='FILE', help='parameters (config/mer.yaml)')
+    parser.add_argument('--loop', action='store_true', help='begin the file again at its end')
+    parser.add_argument('--rate', type=float, default=1.0, help='speed of a file (default: 1.0)')
+    parser.add_argument('--namespace', default='', help='namespace of all nodes')
+    parser.add_argument(
+        '--remap',
+        action='append',
+        default=[],
+        metavar='FROM:=TO',
+        help='for example image_raw:=/camera/image_raw; may be given more than once',
+    )
+    add_backends(parser)
+    parser.add_argument(
+        '--image-transport', choices=('raw', 'compressed'), help='how images travel'
+    )
+    parser.add_argument('--use-sim-time', action='store_true', help='follow /clock')
+    parser.add_argument(
+        '--log-level', choices=('debug', 'info', 'warn', 'error', 'fatal'), default='info'
+    )
+
+
+def add_backends(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that choose backends, as the launch file calls them."""
+    parser.add_argument('--face-detector', metavar='NAME', help='see mer models list')
+    parser.add_argument('--face-classifier', metavar='NAME', help='see mer models list')
+    parser.add_argument('--audio-classifier', metavar='NAME', help='see mer models list')
+
+
+def backends(args: argparse.Namespace) -> dict[str, dict[str, Value]]:
+    """Return the parameters that the arguments of :func:`add_backends` set."""
+    wanted = {
+        'face_emotion': {'detector': args.face_detector, 'classifier': args.face_classifier},
+        'audio_emotion': {'classifier': args.audio_classifier},
+    }
+    return {
+        node: {name: value for name, value in values.items() if value is not None}
+        for node, values in wanted.items()
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the nodes and wait for Ctrl-C, for the end of the file, or for one that dies."""
+    graph = graph_of(args)
+    require_ros()
+    with interrupt_on_termination(), Processes(environment()) as processes:
+        try:
+            for node in NODES:
+                processes.start(node, graph.command(node))
+            if SOURCE in graph.parameters:
+                processes.start(SOURCE, graph.command(SOURCE))
+            return _watch(processes)
+        except KeyboardInterrupt:
+            print('mer up: stopping', file=sys.stderr)
+            return 0
+
+
+def graph_of(args: argparse.Namespace) -> Graph:
+    """Return the graph that the arguments describe.
+
+    Raises:
+        CommandError: an argument can't be used, and why.
+    """
+    if not 0.05 <= args.rate <= 50:
+        raise CommandError(f'--rate {args.rate:g} is not within 0.05 .. 50')
+    for rule in args.remap:
+        if ':=' not in rule:
+            raise CommandError(f'--remap {rule} lacks the arrow: FROM:=TO')
+    check_params_file(args.params)
+    parameters = backends(args)
+    if args.image_transport:
+        for node in ('face_emotion', 'emotion_fusion'):
+            parameters.setdefault(node, {})['image_transport'] = args.image_transport
+    source = source_parameters(args.source, args.mic)
+    if source:
+        parameters[SOURCE] = {
+            **source,
+            'loop': args.loop,
+            'rate': args.rate,
+            'exit_at_end': True,
+            'wait_for_subscribers': True,
+            'compressed': args.image_transport == 'compressed',
+        }
+    return Graph(
+        parameters=parameters,
+        params_file=args.params,
+        namespace=args.namespace,
+        remaps=tuple(args.remap),
+        use_sim_time=args.use_sim_time,
+        log_level=args.log_level,
+    )
+
+
+def source_parameters(source: str | None, microphone: bool) -> dict[str, Value]:
+    """Return media_source's parameters for a source; none when there is none to start.
+
+    Raises:
+        CommandError: a file or folder is not there.
+    """
+    values: dict[str, Value] = {}
+    if source is not None:
+        if not source.startswith(('webcam:', 'microphone')):
+            path = Path(source).expanduser()
+            if not path.exists():
+                raise CommandError(f'--source {source}: no such file or folder')
+            source = str(path.resolve())
+        elif source.startswith('webcam:') and not source[7:]:
+            raise CommandError('--source webcam: lacks a number, for example webcam:0')
+        values['source'] = source
+    if microphone:
+        values['microphone'] = True
+    return values
+
+
+def _watch(processes: Processes) -> int:
+    """Wait until a child ends."""
+    while True:
+        for child in processes.ended():
+            return _after(child)
+        time.sleep(POLL_S)
+
+
+def _after(child: Child) -> int:
+    """Return the exit status once a child has ended: only a file may come to its end."""
+    if child.name == SOURCE and child.process.returncode == 0:
+        time.sleep(DRAIN_S)
+        print('mer up: the source has come to its end', file=sys.stderr)
+        return 0
+    raise CommandError(f'{child.reason()}; the other nodes were stopped')

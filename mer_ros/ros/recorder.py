@@ -1,0 +1,162 @@
+"""Recording: every topic's messages, as they are on the wire, into a rosbag2 bag."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2.errors import WriterError
+
+from mer_ros.ros.counters import Faults
+from mer_ros.ros.errors import NodeError
+from mer_ros.ros.interfaces import Definitions, InterfaceError, message_class
+
+STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+
+BAG_VERSION: Literal[8] = 8
+"""The last version whose QoS entries the `ros2 bag` of Humble reads too."""
+
+POLL_S = 0.1
+DEPTH = 200
+"""Messages that may wait while the disk is slow; 6 s of images at 30 Hz."""
+
+FOREVER = QosTime(9223372036, 854775807)
+"""How rosbag2 writes "no limit"."""
+
+
+class Recorder:
+    """Subscribes to topics as their publishers come up and writes what arrives."""
+
+    def __init__(
+        self, node: Node, path: Path, storage: str = 'mcap', topics: Collection[str] = ()
+    ) -> None:
+        """Make the bag and begin to look for topics.
+
+        Args:
+            node: what subscribes; the caller spins it.
+            path: a folder that is made; it must not be there.
+            storage: ``mcap`` or ``sqlite3``.
+            topics: names to record, relative ones in the node's namespace; none means all.
+
+        Raises:
+            NodeError: the bag can't be made.
+        """
+        self._node = node
+        self._faults = Faults(node.get_logger())
+        self._wanted = {node.resolve_topic_name(topic) for topic in topics}
+        self._definitions = Definitions()
+        self._known: dict[str, str] = {}
+        self._subscriptions: list[Any] = []
+        self.counts: Counter[str] = Counter()
+        try:
+            self._writer = Writer(path, version=BAG_VERSION, storage_plugin=STORAGES[storage])
+            self._writer.open()
+        except (WriterError, OSError) as error:
+            raise NodeError(f'cannot make the bag {path}: {error}') from error
+        self._timer = node.create_timer(POLL_S, self.look_for_topics)
+        self.look_for_topics()
+
+    def look_for_topics(self) -> None:
+        """Subscribe to wanted topics that have publishers now and are not recorded yet."""
+        for topic, types in self._node.get_topic_names_and_types():
+            if topic in self._known or '/_' in topic:
+                continue
+            if self._wanted and topic not in self._wanted:
+                continue
+            if not self._node.get_publishers_info_by_topic(topic):
+                continue
+            self._known[topic] = types[0]
+            if len(types) > 1:
+                self._faults.note('two_types', f'{topic} has several types: {", ".join(types)}')
+            try:
+                self._record(topic, types[0])
+            except (InterfaceError, WriterError) as error:
+                self._faults.note('not_recorded', f'{topic} is not recorded: {error}')
+
+    def missing(self) -> list[str]:
+        """Return the topics that were asked for and have had no publisher so far."""
+        return sorted(self._wanted - set(self._known))
+
+    def close(self) -> None:
+        """Write the closing metadata.
+
+        Raises:
+            NodeError: the disk refuses it.
+        """
+        self._timer.cancel()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        try:
+            self._writer.close()
+        except OSError as error:
+            raise NodeError(f'cannot close the bag {self._writer.path}: {error}') from error
+
+    def _record(self, topic: str, type_name: str) -> None:
+        offered = [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
+        self._definitions.add(type_name)
+        connection = self._writer.add_connection(
+            topic,
+            type_name,
+            typestore=self._definitions.typestore,
+            offered_qos_profiles=[_to_bag(profile) for profile in offered],
+        )
+        # Two arguments are left open: rclpy then hands over the time of arrival as the second.
+        write: Callable[[bytes, Any], None] = partial(self._write, connection)
+        self._subscriptions.append(
+            self._node.create_subscription(
+                message_class(type_name), topic, write, adopt(offered), raw=True
+            )
+        )
+        self._node.get_logger().info(f'recording {topic} [{type_name}]')
+
+    def _write(self, connection: Connection, data: bytes, info: Any) -> None:
+        """Write one message at the time when it arrived."""
+        stamp = info['received_timestamp'] or self._node.get_clock().now().nanoseconds
+        try:
+            self._writer.write(connection, stamp, data)
+        except Exception as error:  # noqa: BLE001 - each storage has its own errors; counted
+            self._faults.note('disk', f'cannot write to the bag: {error}; is the disk full?')
+            return
+        self.counts[connection.topic] += 1
+
+
+def adopt(offered: list[QoSProfile]) -> QoSProfile:
+    """Return the strictest profile that matches every publisher, as `ros2 bag record` does."""
+    reliable = all(each.reliability == ReliabilityPolicy.RELIABLE for each in offered)
+    latched = all(each.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in offered)
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=DEPTH,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _to_bag(profile: QoSProfile) -> Qos:
+    """Return a publisher's profile as a bag keeps it; its history does not go over the wire."""
+    return Qos(
+        QosHistory(int(profile.history)),
+        profile.depth,
+        QosReliability(int(profile.reliability)),
+        QosDurability(int(profile.durability)),
+        FOREVER,
+        FOREVER,
+        QosLiveliness(int(profile.liveliness)),
+        FOREVER,
+        False,
+    )
