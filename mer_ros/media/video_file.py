@@ -182,7 +182,8 @@ class VideoFileSource:
         with self._open() as container:
             for frame in self._decoded(container, container.streams.audio[0]):
                 assert isinstance(frame, av.AudioFrame)
-                stamp_s = None if frame.pts is None else offset_s + frame.time - self._origin_s
+                time_s = frame.time
+                stamp_s = None if time_s is None else offset_s + time_s - self._origin_s
                 if stamp_s is not None and stamp_s < cutter.end_s - 1.0:
                     self._lost += 1  # a damaged time stamp would send the stream into the past
                     continue
