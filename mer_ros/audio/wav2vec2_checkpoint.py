@@ -56,9 +56,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f'cannot read {path}: {error}; run `mer models pull wav2vec2`'
-        ) from error
+        raise ModelError(f'cannot read {path}: {error}; run `mer models pull wav2vec2`') from error
     if not isinstance(value, dict):
         raise ModelError(f'{path} is not a JSON object; run `mer models pull wav2vec2`')
     return value
@@ -80,9 +78,7 @@ def _tensors(folder: Path) -> dict[str, torch.Tensor]:
         raise ModelError(
             f'the weights in {folder} cannot be read: {error}; run `mer models pull wav2vec2`'
         ) from error
-    raise ModelError(
-        f'there is no model.safetensors in {folder}; run `mer models pull wav2vec2`'
-    )
+    raise ModelError(f'there is no model.safetensors in {folder}; run `mer models pull wav2vec2`')
 
 
 def _renamed(key: str) -> str:
