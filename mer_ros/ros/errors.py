@@ -1,6 +1,12 @@
-"""The error class of the nodes."""
+"""The error class of the nodes, and those of the floors below that a node has to expect."""
 
 from __future__ import annotations
+
+from mer_ros.audio.chunk import AudioError
+from mer_ros.face.errors import FaceError
+from mer_ros.fusion.errors import FusionError
+from mer_ros.models.errors import ModelError
+from mer_ros.render.errors import RenderError
 
 
 class NodeError(Exception):
@@ -26,3 +32,14 @@ class AudioMessageError(NodeError):
 
 class ParameterError(NodeError):
     """A parameter value that is refused."""
+
+
+EXPECTED = (NodeError, AudioError, FaceError, FusionError, ModelError, RenderError)
+"""Errors whose message is for the user; any other is a fault of the program."""
+
+
+def kind_of(error: Exception) -> str:
+    """Return the name that an expected error is counted under."""
+    if isinstance(error, NodeError):
+        return error.kind
+    return type(error).__name__.removesuffix('Error').lower()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Union
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.parameter import Parameter
 
 from mer_ros.ros.errors import ParameterError
 
-Value = Union[bool, int, float, str]
+Value = bool | int | float | str
 
 TYPE_NAMES = {bool: 'bool', int: 'int', float: 'double', str: 'string'}
 PARAMETER_TYPES = {
@@ -120,7 +120,7 @@ class ParameterSpec:
         return descriptor
 
     def _constraints(self) -> str:
-        when = 'changes at once' if self.dynamic else 'changes only while the node is not active'
+        when = 'changes at once' if self.dynamic else 'can be set while the node is not active'
         return f'{self.limits()}; {when}' if self.limits() else when
 
 
@@ -169,9 +169,43 @@ class Values(Mapping[str, Value]):
         return {name: value for name, value in self._values.items() if name in fields}
 
 
-def from_setting(settings: type[Any], name: str, description: str, **limits: Any) -> ParameterSpec:
-    """Return the parameter of a field of a settings dataclass, with that field's default."""
+def from_settings(
+    settings: type[Any],
+    descriptions: Mapping[str, str] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    dynamic: Iterable[str] = (),
+) -> tuple[ParameterSpec, ...]:
+    """Return a parameter for each field of a settings dataclass, with the field's default.
+
+    Args:
+        settings: fields with metadata ``description``, and ``range`` or ``choices``.
+        descriptions: by field name, where the metadata has none.
+        ranges: by field name, where the metadata has none.
+        dynamic: the fields that can change while the node is active.
+
+    Raises:
+        ParameterError: a field has no description.
+    """
+    chosen = set(dynamic)
+    specs = []
     for field in dataclasses.fields(settings):
-        if field.name == name:
-            return ParameterSpec(name, field.default, description, **limits)
-    raise ParameterError(f'{settings.__name__} has no field {name}')
+        if not isinstance(field.default, (bool, int, float, str)):
+            continue  # lists are for programs that use the core directly
+        text = str(field.metadata.get('description') or (descriptions or {}).get(field.name, ''))
+        if not text:
+            raise ParameterError(f'{settings.__name__}.{field.name} has no description')
+        numeric = isinstance(field.default, (int, float)) and not isinstance(field.default, bool)
+        given = field.metadata.get('range') or (ranges or {}).get(field.name) or (None, None)
+        low, high = given if numeric else (None, None)
+        specs.append(
+            ParameterSpec(
+                field.name,
+                field.default,
+                text[0].upper() + text[1:].rstrip('.') + '.',
+                minimum=low,
+                maximum=high,
+                choices=tuple(field.metadata.get('choices', ())),
+                dynamic=field.name in chosen,
+            )
+        )
+    return tuple(specs)

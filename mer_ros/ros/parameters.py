@@ -1,12 +1,15 @@
 """Every parameter of every node, declared once.
 
-``docs/parameters.md`` and the check of ``config/mer.yaml`` are generated from these tables by
-``parameter_docs.py``. A node that another module adds puts its table into :data:`NODES`.
+``docs/parameters.md`` and the check of ``config/mer.yaml`` come from these tables
+(``parameter_docs.py``). A node that another module adds puts its table into :data:`NODES`.
 """
 
 from __future__ import annotations
 
-from mer_ros.ros.parameter_spec import ParameterSpec
+from mer_ros.audio.settings import RANGES, AudioSettings
+from mer_ros.face.settings import FaceSettings
+from mer_ros.fusion.settings import FusionSettings
+from mer_ros.ros.parameter_spec import ParameterSpec, from_settings
 
 AUTOSTART = ParameterSpec(
     'autostart',
@@ -27,32 +30,53 @@ IMAGE_INPUT = (
     ParameterSpec(
         'image_transport',
         'raw',
-        'raw subscribes to image_raw, compressed to image_raw/compressed.',
+        'Subscribe to image_raw (raw) or to image_raw/compressed (compressed).',
         choices=('raw', 'compressed'),
     ),
     ParameterSpec(
         'image_reliability',
         'best_effort',
-        'Quality of service the image is subscribed with; reliable needs a reliable publisher.',
+        'Quality of service to subscribe to the image with; reliable needs a reliable publisher.',
         choices=('best_effort', 'reliable'),
     ),
 )
 
 FACE_EMOTION: tuple[ParameterSpec, ...] = (
     AUTOSTART,
+    INPUT_TIMEOUT,
     *IMAGE_INPUT,
     ParameterSpec(
         'max_rate',
         0.0,
-        'Images per second that are looked at, by their stamps; 0 takes every one.',
+        'Images looked at per second of stamps, at most; 0 takes every one.',
         minimum=0.0,
         maximum=1000.0,
         dynamic=True,
     ),
-    INPUT_TIMEOUT,
     ParameterSpec('detector', 'haar', 'Face detector; `mer models list` names them.'),
     ParameterSpec('classifier', 'lite', 'Face classifier; `mer models list` names them.'),
+    *from_settings(
+        FaceSettings,
+        dynamic=('max_faces', 'min_face', 'min_score', 'min_face_score', 'margin', 'speaking'),
+    ),
 )
+
+_AUDIO_DESCRIPTIONS = {
+    'window_s': 'Seconds of sound that one result is about; the embedded model learnt on 1 s.',
+    'hop_s': 'Seconds from one result to the next.',
+    'buffer_s': 'Seconds of sound kept while inference is behind; the oldest goes first.',
+    'reanchor_s': 'Time is counted in samples until the stamps differ by more than this.',
+    'reanchor_unstamped_s': 'The same for sound that has arrival times for stamps.',
+    'channel': 'The channel that is listened to; -1 is the mean of all.',
+    'speech_threshold': 'Below this speech probability a window is UNKNOWN.',
+    'remove_dc': 'Remove the offset of the microphone (the high-pass does, too).',
+    'high_pass_hz': 'Cut-off of the filter against rumble; 0 is off.',
+    'normalise': 'Bring each window to one level before it is classified.',
+    'normalise_dbfs': 'That level (RMS), dB of full scale.',
+    'normalise_max_gain_db': 'No window is amplified by more.',
+    'noise_reduction': "Subtract the background's spectrum before a window is classified.",
+    'noise_reduction_strength': 'How much of the background is taken away.',
+}
 
 AUDIO_EMOTION: tuple[ParameterSpec, ...] = (
     AUTOSTART,
@@ -60,33 +84,74 @@ AUDIO_EMOTION: tuple[ParameterSpec, ...] = (
     ParameterSpec(
         'sample_rate',
         16000,
-        'Hz of the audio when no audio_info says it.',
-        minimum=1000,
-        maximum=384000,
+        'Hz of the sound where no audio_info says it.',
+        minimum=4000,
+        maximum=192000,
         dynamic=True,
     ),
     ParameterSpec(
         'channels',
         1,
-        'Channels of the audio when no audio_info says it.',
+        'Channels of the sound where no audio_info says it.',
         minimum=1,
         maximum=64,
         dynamic=True,
     ),
     ParameterSpec('classifier', 'lite', 'Audio classifier; `mer models list` names them.'),
+    ParameterSpec('activity', 'silero', 'What tells speech from other sound.'),
+    *from_settings(
+        AudioSettings,
+        descriptions=_AUDIO_DESCRIPTIONS,
+        ranges=RANGES,
+        dynamic=(
+            'speech_threshold',
+            'normalise',
+            'normalise_dbfs',
+            'normalise_max_gain_db',
+            'noise_reduction',
+            'noise_reduction_strength',
+        ),
+    ),
 )
 
 EMOTION_FUSION: tuple[ParameterSpec, ...] = (
     AUTOSTART,
     INPUT_TIMEOUT,
+    ParameterSpec(
+        'max_hold',
+        0.03,
+        'Seconds of real time a result waits at most for an earlier one that is due.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    ),
+    ParameterSpec(
+        'sync_slop',
+        0.1,
+        'Stamps of a face and an audio result that are paired differ by less than this; pairs '
+        'and their offset are shown in diagnostics.',
+        minimum=0.001,
+        maximum=2.0,
+    ),
+    ParameterSpec(
+        'sync_queue_size',
+        100,
+        'Results of each modality that wait for their pair: rate x latency, and some.',
+        minimum=2,
+        maximum=10000,
+    ),
     *IMAGE_INPUT,
     ParameterSpec(
         'debug_rate',
         15.0,
-        'Debug images per second at most, drawn only while someone subscribes.',
+        'Debug images per second at most; they are drawn only while someone subscribes.',
         minimum=0.1,
         maximum=120.0,
         dynamic=True,
+    ),
+    *from_settings(
+        FusionSettings,
+        dynamic=FusionSettings.__dataclass_fields__,
     ),
 )
 

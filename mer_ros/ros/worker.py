@@ -23,18 +23,21 @@ class Worker(Generic[Item]):
         work: Callable[[Item], None],
         failed: Callable[[Exception], None],
         capacity: int | None = 1,
+        tend: Callable[[], float | None] | None = None,
     ) -> None:
         """Start the thread.
 
         Args:
             name: the thread's name.
             work: called with each item.
-            failed: called with what ``work`` raised; the thread goes on.
+            failed: called with what ``work`` or ``tend`` raised; the thread goes on.
             capacity: how many items may wait; the oldest is dropped for a new one.
+            tend: called after each item, and again after the seconds that it returns.
         """
         self._work = work
         self._failed = failed
         self._capacity = capacity
+        self._tend = tend
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._running = True
@@ -51,11 +54,6 @@ class Worker(Generic[Item]):
                 dropped += 1
             self._changed.notify()
         return dropped
-
-    def clear(self) -> None:
-        """Drop what waits."""
-        with self._changed:
-            self._items.clear()
 
     def waiting(self) -> int:
         """Return how many items wait, the one in work not counted."""
@@ -77,14 +75,20 @@ class Worker(Generic[Item]):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        again_s: float | None = None
         while True:
             with self._changed:
-                while self._running and not self._items:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: self._items or not self._running, again_s)
                 if not self._running:
                     return
-                item = self._items.popleft()
-            try:
-                self._work(item)
-            except Exception as error:  # the thread must outlive any one item; `failed` logs
-                self._failed(error)
+                item = self._items.popleft() if self._items else None
+            if item is not None:
+                self._guarded(self._work, item)
+            again_s = self._guarded(self._tend) if self._tend is not None else None
+
+    def _guarded(self, function: Callable[..., float | None], *arguments: Item) -> float | None:
+        try:
+            return function(*arguments)
+        except Exception as error:  # noqa: BLE001 - the thread outlives any item; this is logged
+            self._failed(error)
+            return None

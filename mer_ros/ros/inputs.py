@@ -1,0 +1,136 @@
+"""Watches a subscription: what arrives, how fast, and why nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from mer_ros.ros.counters import Rate
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ImportError:  # Humble has them under an older name
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
+
+SUGGESTIONS = 3
+
+
+def type_name(message_type: type[Any]) -> str:
+    """Return ``sensor_msgs/msg/Image`` for the class."""
+    return f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
+
+
+class Input:
+    """A subscription with a rate, and a reason when it is silent.
+
+    Attributes:
+        rate: of what arrives.
+        lost: messages that the middleware says it lost.
+        topic: resolved name.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        message_type: type[Any],
+        topic: str,
+        qos: QoSProfile,
+        callback: Callable[[Any], None],
+        *,
+        what: str,
+        mend_reliability: str = '',
+    ) -> None:
+        """Subscribe.
+
+        Args:
+            node: that subscribes.
+            message_type: class of the messages.
+            topic: relative names are remapped and resolved.
+            qos: profile to subscribe with.
+            callback: called with each message; must only enqueue.
+            what: what a message is called in sentences: ``image``.
+            mend_reliability: what to do when its publishers are best effort and we are not.
+        """
+        self._node = node
+        self._callback = callback
+        self._what = what
+        self._mend_reliability = mend_reliability
+        self._reliable = qos.reliability == ReliabilityPolicy.RELIABLE
+        self._type = type_name(message_type)
+        self.rate = Rate()
+        self.lost = 0
+        self._subscription = self._subscribe(message_type, topic, qos)
+        self.topic = str(self._subscription.topic_name)
+
+    def _subscribe(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
+        def subscribe(events: SubscriptionEventCallbacks) -> Any:
+            return self._node.create_subscription(
+                message_type, topic, self._arrived, qos, event_callbacks=events
+            )
+
+        try:
+            return subscribe(
+                SubscriptionEventCallbacks(
+                    incompatible_qos=self._on_incompatible, message_lost=self._on_lost
+                )
+            )
+        except UnsupportedEventTypeError:  # not every middleware tells what it loses
+            return subscribe(SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible))
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_subscription(self._subscription)
+
+    def publishers(self) -> list[Any]:
+        """Return the endpoint information of the topic's publishers."""
+        return list(self._node.get_publishers_info_by_topic(self.topic))
+
+    def why_silent(self, timeout_s: float) -> str:
+        """Return why nothing has come for longer than the timeout; '' when something has."""
+        silence = self.rate.silence_s()
+        if silence < timeout_s:
+            return ''
+        publishers = self.publishers()
+        text = f'no {self._what} on {self.topic} for {silence:.1f} s'
+        if not publishers:
+            return f'{text}; publishers: 0{self._elsewhere()}'
+        types = {publisher.topic_type for publisher in publishers}
+        if self._type not in types:
+            return f'{text}; it carries {", ".join(sorted(types))} and not {self._type}'
+        fitting = [publisher for publisher in publishers if self._fits(publisher.qos_profile)]
+        if not fitting:
+            return f'{text}; its publishers offer best effort only: {self._mend_reliability}'
+        return f'{text}; publishers: {len(publishers)}{self._lost()}'
+
+    def _fits(self, offered: QoSProfile) -> bool:
+        return not self._reliable or offered.reliability == ReliabilityPolicy.RELIABLE
+
+    def _lost(self) -> str:
+        return f', {self.lost} lost on the way (README: images get lost)' if self.lost else ''
+
+    def _elsewhere(self) -> str:
+        """Return where messages of this type are published instead."""
+        names = [
+            name
+            for name, types in self._node.get_topic_names_and_types()
+            if self._type in types and name != self.topic and self._node.count_publishers(name)
+        ]
+        if not names:
+            return ''
+        return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
+
+    def _arrived(self, message: Any) -> None:
+        self.rate.tick()
+        self._callback(message)
+
+    def _on_incompatible(self, event: Any) -> None:
+        self._node.get_logger().warning(
+            f'a publisher on {self.topic} offers best effort only and is not heard: '
+            f'{self._mend_reliability}'
+        )
+
+    def _on_lost(self, event: Any) -> None:
+        self.lost = int(event.total_count)
