@@ -142,6 +142,7 @@ def _from_address(
             _etag_file(part).unlink(missing_ok=True)
             return actual
         part.unlink()
+        _etag_file(part).unlink(missing_ok=True)
         # Pieces of two different files may have been joined: once more from the start.
         if not resumed:
             raise _RefusedError(f'sent another file (sha256 {actual[:12]}…, not {expected[:12]}…)')
@@ -161,12 +162,12 @@ def _transfer(
     if size and have == size:
         return ''
     redirects = _Redirects()
-    request = urllib.request.Request(url, headers={'User-Agent': 'mer_ros'})
-    if have:
-        request.add_header('Range', f'bytes={have}-')
-        if not pinned:
-            request.add_header('If-Range', etag)
     try:
+        request = urllib.request.Request(url, headers={'User-Agent': 'mer_ros'})
+        if have:
+            request.add_header('Range', f'bytes={have}-')
+            if not pinned:
+                request.add_header('If-Range', etag)
         with urllib.request.build_opener(redirects).open(request, timeout=timeout) as response:
             start, total = _span(response, have)
             if size and total and total != size:

@@ -1,0 +1,175 @@
+import hashlib
+import json
+import sys
+
+import pytest
+
+from mer_ros.models import catalogue, pull, store
+from mer_ros.models.catalogue import ModelEntry, ModelFile
+from mer_ros.models.errors import ModelError
+from mer_ros.models.store import State
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Put models of the test's own making into the catalogue."""
+
+    def add(name, *files, origin='pull', folder=''):
+        entry = ModelEntry(name, 'test', 'MIT', 'a test', 'here', origin, folder, files)
+        known = {**catalogue.load(), name: entry}
+        monkeypatch.setattr(catalogue, 'load', lambda: known)
+        return entry
+
+    return add
+
+
+@pytest.fixture
+def weights(known, server):
+    """Put the local server's file into the catalogue as the model ``weights``."""
+    known(
+        'weights',
+        ModelFile(
+            'w.bin', (server.url,), len(server.content), hashlib.sha256(server.content).hexdigest()
+        ),
+    )
+    return server
+
+
+def test_missing_model_names_the_command_and_the_folder(weights):
+    with pytest.raises(ModelError, match=r'mer models pull weights.*MER_MODEL_DIR.*w\.bin'):
+        store.find('weights')
+    assert store.verify('weights')[0] is State.MISSING
+
+
+def test_pulled_model_is_found_in_the_cache(weights, private_cache):
+    path = pull.pull('weights', timeout=1)
+    assert path == private_cache / 'w.bin'
+    assert store.find('weights') == path
+    assert store.verify('weights') == (State.VERIFIED, str(path))
+    assert store.size('weights') == 300_000
+
+
+def test_pulling_again_asks_nobody(weights):
+    pull.pull('weights', timeout=1)
+    count = len(weights.requests)
+    pull.pull('weights', timeout=1)
+    assert len(weights.requests) == count
+
+
+def test_own_folder_comes_before_the_cache(weights, tmp_path, monkeypatch):
+    pull.pull('weights', timeout=1)
+    own = tmp_path / 'own'
+    monkeypatch.setenv('MER_MODEL_DIR', str(own))
+    assert pull.pull('weights', timeout=1) == own / 'w.bin'
+    assert store.find('weights') == own / 'w.bin'
+
+
+@pytest.mark.parametrize('damage', [b'', b'short', None])
+def test_damaged_file_is_never_handed_out_and_pull_mends_it(weights, damage):
+    path = pull.pull('weights', timeout=1)
+    content = path.read_bytes()
+    flipped = bytes([content[0] ^ 1]) + content[1:]
+    path.write_bytes(flipped if damage is None else damage)
+    with pytest.raises(ModelError, match='is damaged .* delete it and run `mer models pull'):
+        store.find('weights')
+    assert store.verify('weights')[0] is State.DAMAGED
+    pull.pull('weights', timeout=1)
+    assert store.find('weights').read_bytes() == content
+
+
+def test_half_a_download_is_not_found(weights, private_cache):
+    weights.tricks = ['drop'] * 5
+    with pytest.raises(ModelError, match='pull again'):
+        pull.pull('weights', timeout=0.5)
+    assert (private_cache / 'w.bin.part').exists()
+    assert store.verify('weights')[0] is State.MISSING
+
+
+@pytest.mark.parametrize(('value', 'forbids'), [('1', True), ('true', True), ('0', False)])
+def test_offline_forbids_the_download(weights, monkeypatch, value, forbids):
+    monkeypatch.setenv('MER_OFFLINE', value)
+    if forbids:
+        with pytest.raises(ModelError, match='MER_OFFLINE is set'):
+            pull.pull('weights', timeout=1)
+        assert weights.requests == []
+    else:
+        assert pull.pull('weights', timeout=1).is_file()
+
+
+def test_offline_still_uses_what_is_there(weights, monkeypatch):
+    path = pull.pull('weights', timeout=1)
+    monkeypatch.setenv('MER_OFFLINE', '1')
+    assert pull.pull('weights', timeout=1) == path
+
+
+def test_model_without_a_known_hash_is_held_to_the_one_it_was_pulled_with(known, server):
+    known('loose', ModelFile('l.bin', (server.url,)))
+    path = pull.pull('loose', timeout=1)
+    assert store.verify('loose')[0] is State.VERIFIED
+    path.write_bytes(b'something else')
+    with pytest.raises(ModelError, match='is damaged'):
+        store.find('loose')
+
+
+def test_a_file_put_there_by_hand_without_a_known_hash_is_used_and_said_to_be_unpinned(
+    known, tmp_path, monkeypatch
+):
+    known('loose', ModelFile('l.bin', ()))
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    (tmp_path / 'l.bin').write_bytes(b'mine')
+    assert store.find('loose') == tmp_path / 'l.bin'
+    assert store.verify('loose')[0] is State.UNPINNED
+
+
+def test_model_of_several_files_is_a_folder_and_needs_all(known, server, private_cache):
+    files = [ModelFile(name, (server.url,)) for name in ('a.json', 'b.bin')]
+    known('many', *files, folder='many-v1')
+    assert pull.pull('many', timeout=1) == private_cache / 'many-v1'
+    assert store.find('many') == private_cache / 'many-v1'
+    (private_cache / 'many-v1' / 'b.bin').unlink()
+    assert store.verify('many')[0] is State.MISSING
+
+
+def test_embedded_model_is_held_to_its_card(known, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, 'EMBEDDED', tmp_path)
+    known('inside', ModelFile('i.onnx'), origin='embedded')
+    with pytest.raises(ModelError, match='install mer_ros again'):
+        store.find('inside')
+    (tmp_path / 'i.onnx').write_bytes(b'weights')
+    with pytest.raises(ModelError, match='cannot read the model card'):
+        store.find('inside')
+    card = {'name': 'i', 'version': '1', 'task': 't'}
+    card['sha256'] = hashlib.sha256(b'weights').hexdigest()
+    (tmp_path / 'i.json').write_text(json.dumps(card))
+    assert store.find('inside') == tmp_path / 'i.onnx'
+    (tmp_path / 'i.onnx').write_bytes(b'weightz')
+    with pytest.raises(ModelError, match='is damaged'):
+        store.find('inside')
+
+
+def test_yunet_of_the_shared_data_is_the_official_file(shared_data, monkeypatch):
+    monkeypatch.setenv('MER_MODEL_DIR', str(shared_data / 'weights'))
+    assert store.find('yunet').parent == shared_data / 'weights'
+    assert store.verify('yunet')[0] is State.VERIFIED
+
+
+def test_cascade_and_silero_come_from_their_packages_without_importing_them():
+    assert store.find('haar').name == 'haarcascade_frontalface_default.xml'
+    sys.modules.pop('silero_vad', None)
+    assert store.find('silero').suffix == '.onnx'
+    assert 'silero_vad' not in sys.modules
+    assert pull.pull('haar') == store.find('haar')
+
+
+def test_package_that_is_not_installed_is_named(known):
+    known('elsewhere', ModelFile('e.onnx'), origin='package:no_such_package')
+    with pytest.raises(ModelError, match='install the Python package no_such_package'):
+        store.find('elsewhere')
+
+
+@pytest.mark.parametrize(
+    'name', [n for n, entry in catalogue.load().items() if entry.embedded and store.locate(n)]
+)
+def test_what_is_embedded_is_whole(name):
+    assert store.verify(name)[0] is not State.DAMAGED
+    assert store.size(name) <= 8 * 2**20
