@@ -57,8 +57,15 @@ class FacePipeline:
 
     @property
     def settings(self) -> FaceSettings:
-        """What is set."""
+        """What is set; a change holds from the next image on.
+
+        ``lost_s``, ``predict`` and ``landmarks`` are read when the pipeline is made and loaded.
+        """
         return self._settings
+
+    @settings.setter
+    def settings(self, settings: FaceSettings) -> None:
+        self._settings = settings
 
     @property
     def models(self) -> tuple[str, ...]:

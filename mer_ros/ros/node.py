@@ -13,7 +13,6 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.time import Time
 
 from mer_ros.ros.counters import Faults, Quantiles, Rate
 from mer_ros.ros.diagnostics import PERIOD_S, DiagnosticsPublisher, Finding, Level
@@ -265,8 +264,3 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         now_ns = self.now_ns()
         before, self._clock_seen_ns = self._clock_seen_ns, now_ns
         return self.get_clock().ros_time_is_active and now_ns == before
-
-
-def stamp_ns(stamp: Any) -> int:
-    """Return the nanoseconds of a ``builtin_interfaces/Time``."""
-    return int(Time.from_msg(stamp).nanoseconds)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.parameter import Parameter
 
 from mer_ros.ros.errors import ParameterError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar('Settings', bound='DataclassInstance')
 Value = bool | int | float | str
 
 TYPE_NAMES = {bool: 'bool', int: 'int', float: 'double', str: 'string'}
@@ -163,10 +167,15 @@ class Values(Mapping[str, Value]):
         """Return a string."""
         return str(self._values[name])
 
-    def of(self, settings: type[Any]) -> dict[str, Value]:
-        """Return the values named like the fields of a settings dataclass, as its arguments."""
-        fields = {field.name for field in dataclasses.fields(settings)}
-        return {name: value for name, value in self._values.items() if name in fields}
+    def settings(self, kind: type[Settings]) -> Settings:
+        """Return a settings dataclass with the values that are named like its fields.
+
+        Raises:
+            FaceError, AudioError, FusionError: they do not go together.
+        """
+        names = {field.name for field in dataclasses.fields(kind)}
+        chosen: dict[str, Any] = {name: value for name, value in self.items() if name in names}
+        return kind(**chosen)
 
 
 def from_settings(
