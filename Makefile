@@ -45,7 +45,7 @@ lint: build
 	@$(ros) $(bin)/ruff format --check --quiet . || \
 	  { echo 'ruff format: run .venv/bin/ruff format .' >&2; exit 1; }
 	@$(ros) $(bin)/mypy mer_ros
-	@$(ros) $(bin)/lint-imports
+	@$(ros) $(bin)/lint-imports --no-logo
 
 test: lint
 	@$(ros) $(bin)/python -m pytest

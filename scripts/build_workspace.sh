@@ -6,6 +6,11 @@ set -eo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=$PWD/.venv
+# One at a time: two makes at once would write over each other.
+mkdir -p build
+exec 9> build/.lock
+flock 9
+
 . scripts/build_environment.sh
 
 paths=(.)

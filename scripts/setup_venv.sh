@@ -11,6 +11,11 @@ venv=$PWD/.venv
 mode=$(scripts/ros_mode.sh)
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
+# One at a time: two makes at once would write over each other.
+mkdir -p build
+exec 9> build/.lock
+flock 9
+
 say() { printf 'mer_ros: %s\n' "$*"; }
 die() { printf 'mer_ros: %s\n' "$*" >&2; exit 1; }
 
@@ -26,7 +31,7 @@ want="$mode $("$python" -c 'import sys; print(sys.version.split()[0], sys.base_p
 if [ -e "$venv" ] && [ "$(cat "$venv/.mer_ros_mode" 2>/dev/null)" != "$want" ]; then
   [ -e "$venv/.mer_ros_mode" ] || [ -e "$venv/pyvenv.cfg" ] || die "$venv is not ours: move it away"
   say "the environment was made for something else (now: $want); making it anew"
-  rm -rf "$venv" build install
+  rm -rf "$venv" build/*/ install
 fi
 
 constraints=requirements/constraints/$mode.txt
