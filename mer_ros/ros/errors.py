@@ -5,6 +5,7 @@ from __future__ import annotations
 from mer_ros.audio.chunk import AudioError
 from mer_ros.face.errors import FaceError
 from mer_ros.fusion.errors import FusionError
+from mer_ros.media.sources import MediaError
 from mer_ros.models.errors import ModelError
 from mer_ros.render.errors import RenderError
 
@@ -34,7 +35,7 @@ class ParameterError(NodeError):
     """A parameter value that is refused."""
 
 
-EXPECTED = (NodeError, AudioError, FaceError, FusionError, ModelError, RenderError)
+EXPECTED = (NodeError, AudioError, FaceError, FusionError, MediaError, ModelError, RenderError)
 """Errors whose message is for the user; any other is a fault of the program."""
 
 

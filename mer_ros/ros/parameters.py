@@ -9,6 +9,7 @@ from __future__ import annotations
 from mer_ros.audio.settings import RANGES, AudioSettings
 from mer_ros.face.settings import FaceSettings
 from mer_ros.fusion.settings import FusionSettings
+from mer_ros.ros.media_parameters import MEDIA_PARAMETERS
 from mer_ros.ros.parameter_spec import ParameterSpec, from_settings
 
 AUTOSTART = ParameterSpec(
@@ -159,4 +160,5 @@ NODES: dict[str, tuple[ParameterSpec, ...]] = {
     'face_emotion': FACE_EMOTION,
     'audio_emotion': AUDIO_EMOTION,
     'emotion_fusion': EMOTION_FUSION,
+    'media_source': (AUTOSTART, *MEDIA_PARAMETERS),
 }

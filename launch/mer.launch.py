@@ -1,0 +1,147 @@
+"""The graph: face, audio and fusion nodes, and what feeds and shows them.
+
+ros2 launch mer_ros mer.launch.py image:=/camera/image_raw audio:=/audio/audio
+ros2 launch mer_ros mer.launch.py source:=film.mp4 debug:=true
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from mer_ros.ros import transport
+
+CONFIG = Path(get_package_share_directory('mer_ros')) / 'config'
+
+TRUE_OR_FALSE = ['true', 'false']
+
+ARGUMENTS = (
+    ('source', '', 'Video file, image folder, webcam:N or microphone; empty: none is started.'),
+    ('loop', 'false', 'Begin the file again at its end.'),
+    ('face_detector', '', 'Over the parameter file: haar, yunet, retinaface, ...'),
+    ('face_classifier', '', 'Over the parameter file: lite, deepface, ...'),
+    ('audio_classifier', '', 'Over the parameter file: lite, wav2vec2, ...'),
+    ('namespace', '', 'Namespace of all nodes.'),
+    ('params_file', str(CONFIG / 'mer.yaml'), 'Parameters of all nodes.'),
+    ('debug', 'false', 'Show the debug image and plots in rqt.'),
+    ('record', '', 'Folder of a bag that everything is recorded into; empty: none.'),
+    ('use_sim_time', 'false', 'Follow /clock.'),
+    ('rviz', 'false', 'Show the debug image in rviz.'),
+    ('log_level', 'info', 'debug, info, warn, error or fatal.'),
+    ('autostart', 'true', 'false leaves configuring and activating to a lifecycle manager.'),
+    ('image_transport', '', 'raw or compressed; empty: as in the parameter file.'),
+    ('image', 'image_raw', 'Topic of the images.'),
+    ('audio', 'audio', 'Topic of the audio; its _stamped and _info beside it.'),
+)
+FLAGS = ('loop', 'debug', 'use_sim_time', 'rviz', 'autostart')
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments, and the nodes made from their values."""
+    declared = [
+        DeclareLaunchArgument(
+            name,
+            default_value=default,
+            description=description,
+            **({'choices': TRUE_OR_FALSE} if name in FLAGS else {}),
+        )
+        for name, default, description in ARGUMENTS
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=launch_graph)])
+
+
+def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return what the arguments ask for."""
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    actions: list[LaunchDescriptionEntity] = [
+        *set_transport(),
+        node('face_emotion', given, detector='face_detector', classifier='face_classifier'),
+        node('audio_emotion', given, classifier='audio_classifier'),
+        node('emotion_fusion', given),
+    ]
+    if given['source']:
+        actions.append(node('media_source', given))
+    if given['record']:
+        actions.append(ExecuteProcess(cmd=['ros2', 'bag', 'record', '-a', '-o', given['record']]))
+    if given['rviz'] == 'true':
+        actions.append(view('rviz2', ['-d', str(CONFIG / 'mer.rviz')], given))
+    if given['debug'] == 'true':
+        perspective = str(CONFIG / 'mer.perspective')
+        actions.append(view('rqt_gui', ['--perspective-file', perspective], given))
+    return actions
+
+
+def set_transport() -> list[LaunchDescriptionEntity]:
+    """Give Fast DDS room for whole images, unless the user has chosen a transport."""
+    environment = dict(os.environ)
+    value = transport.prepare(environment)
+    return [SetEnvironmentVariable(transport.VARIABLE, value)] if value else []
+
+
+def node(name: str, given: dict[str, str], **backends: str) -> Node:
+    """Return one of our nodes.
+
+    Args:
+        name: of the node and its executable.
+        given: the launch arguments.
+        backends: the parameters set by launch arguments: ``classifier='face_classifier'``.
+    """
+    own: dict[str, object] = {
+        'use_sim_time': given['use_sim_time'] == 'true',
+        'autostart': given['autostart'] == 'true',
+    }
+    for parameter, argument in backends.items():
+        if given[argument]:
+            own[parameter] = ParameterValue(given[argument], value_type=str)
+    if given['image_transport'] and name in ('face_emotion', 'emotion_fusion'):
+        own['image_transport'] = given['image_transport']
+    if name == 'media_source':
+        own['source'] = ParameterValue(given['source'], value_type=str)
+        own['loop'] = given['loop'] == 'true'
+        own['compressed'] = given['image_transport'] == 'compressed'
+        own['wait_for_subscribers'] = True
+    return Node(
+        package='mer_ros',
+        executable=name,
+        name=name,
+        namespace=given['namespace'],
+        parameters=[given['params_file'], own],
+        remappings=remappings(given),
+        arguments=['--ros-args', '--log-level', f'{name}:={given["log_level"]}'],
+        output='screen',
+    )
+
+
+def view(package: str, arguments: list[str], given: dict[str, str]) -> Node:
+    """Return a viewer in our namespace."""
+    return Node(
+        package=package,
+        executable=package,
+        namespace=given['namespace'],
+        parameters=[{'use_sim_time': given['use_sim_time'] == 'true'}],
+        arguments=arguments,
+        output='log',
+    )
+
+
+def remappings(given: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the rules that the arguments `image` and `audio` stand for."""
+    image, audio = given['image'], given['audio']
+    rules = [
+        ('image_raw', image),
+        ('image_raw/compressed', f'{image}/compressed'),
+        ('audio', audio),
+        ('audio_stamped', f'{audio}_stamped'),
+        ('audio_info', f'{audio}_info'),
+    ]
+    return [rule for rule in rules if rule[0] != rule[1]]

@@ -1,0 +1,83 @@
+"""The graph on a recorded bag: `ros2 bag play --clock`, the nodes on its time.
+
+    ros2 launch mer_ros replay.launch.py bag:=my_bag rate:=2.0
+
+Recorded results are played under `recorded/emotion/...`, beside those of the nodes that run now.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+
+LAUNCH = Path(get_package_share_directory('mer_ros')) / 'launch'
+
+RESULTS = ('emotion/face', 'emotion/audio', 'emotion/audio/features', 'emotion/fused')
+TALK = ('emotion/debug_image', 'diagnostics')
+
+ARGUMENTS = (
+    ('bag', None, 'The bag.'),
+    ('rate', '1.0', 'Speed.'),
+    ('bag_loop', 'false', 'Begin the bag again at its end.'),
+    ('delay', '3.0', 'Seconds that the nodes get to start before the first message.'),
+)
+PASSED_ON = (
+    'face_detector',
+    'face_classifier',
+    'audio_classifier',
+    'namespace',
+    'params_file',
+    'debug',
+    'record',
+    'rviz',
+    'log_level',
+    'image_transport',
+    'image',
+    'audio',
+)
+"""Arguments of mer.launch.py that can be given here too."""
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments, the graph on sim time, and the bag."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in ARGUMENTS
+    ]
+    graph = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(LAUNCH / 'mer.launch.py')),
+        launch_arguments={'use_sim_time': 'true'}.items(),
+    )
+    return LaunchDescription([*declared, graph, OpaqueFunction(function=play)])
+
+
+def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the player, which ends the launch when it has come to its end."""
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    root = '/'.join(['', *filter(None, [context.launch_configurations['namespace'].strip('/')])])
+    remaps = [f'{root}/{topic}:={root}/recorded/{topic}'.replace('//', '/') for topic in RESULTS]
+    remaps += [f'{root}/{topic}:={root}/recorded/{topic}'.replace('//', '/') for topic in TALK]
+    command = ['ros2', 'bag', 'play', given['bag'], '--clock', '100', '--rate', given['rate']]
+    command += ['--loop'] if given['bag_loop'] == 'true' else []
+    player = ExecuteProcess(cmd=[*command, '--remap', *remaps], output='screen')
+    return [
+        TimerAction(period=float(given['delay']), actions=[player]),
+        RegisterEventHandler(
+            OnProcessExit(
+                target_action=player,
+                on_exit=[Shutdown(reason='the bag has come to its end')],
+            )
+        ),
+    ]
