@@ -21,18 +21,18 @@ class LiteFaceClassifier:
     """``lite``: ``face_lite.onnx`` and its card.
 
     Args:
-        model: an ONNX file of the same interface (docs/architecture.md) with its card beside
+        path: an ONNX file of the same interface (docs/architecture.md) with its card beside
             it, for a model of one's own; by default the embedded one.
         threads: of ONNX Runtime.
     """
 
     name = 'lite'
 
-    def __init__(self, model: str = '', threads: int = 1) -> None:
+    def __init__(self, path: Path | str | None = None, threads: int = 1) -> None:
         self.version = ''
         self.crop_size = 48
         self.prior = uniform()
-        self._path = model
+        self._path = Path(path).expanduser() if path else None
         self._threads = threads
         self._temperature = 1.0
         self._net: OnnxModel | None = None
@@ -43,7 +43,7 @@ class LiteFaceClassifier:
         Raises:
             ModelError: one of them is missing or damaged, or the model has another interface.
         """
-        path = Path(self._path).expanduser() if self._path else store.find('face_lite')
+        path = self._path or store.find('face_lite')
         net = OnnxModel(path, self._threads)
         card = ModelCard.read(path)
         shape = net.inputs.get('images', ())

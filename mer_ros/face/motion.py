@@ -1,9 +1,9 @@
-"""Is this face talking? Motion of the mouth's region over time, judged against the upper face's.
+"""Is this face talking? Motion of the mouth over time, judged against the rest of the face.
 
-Causal, and a function of the stamps: views a tenth of a second apart are compared, whatever the
-frame rate. The later view is laid over the earlier by the shift that the upper face (brows, eyes,
-bridge of the nose) shows, so that a box that trembles or a head that moves is not a mouth that
-does.
+Views of a face a tenth of a second apart, whatever the frame rate, are compared by dense optical
+flow (DIS: Kroeger et al., 2016). The motion that brows, eyes and nose share (an affine map,
+fitted robustly) is the head's, the camera's or the trembling box's; what the mouth does beyond it
+is the mouth's. Causal, and a function of the stamps.
 """
 
 from __future__ import annotations
@@ -18,22 +18,29 @@ from numpy.typing import NDArray
 MOTION_SIZE = 64
 """Side of the crops that :meth:`MouthMotion.update` takes."""
 
-# Rows and columns of the aligned crop, as shares of its side (see alignment.TEMPLATE).
-_UPPER = (slice(12, 36), slice(8, 56))
-_MOUTH = (slice(40, 60), slice(16, 48))
+LAG_S = 0.1
+LONGEST_S = 0.5
+SMOOTH_S = 0.6
 
-_LAG_S = 0.1
-_LONGEST_S = 0.5
-_SMOOTH_S = 0.6
-_SLOPE, _MIDDLE = 4.0, 0.6
+# Logistic regression on the logs of mouth and face motion.
+_MOUTH_WEIGHT, _FACE_WEIGHT, _BIAS = 4.0, -2.0, 2.0
+_FLOOR = 0.05  # per cent of the crop: less is the noise of the flow
+
+_ROWS, _COLUMNS = (grid.ravel() for grid in np.mgrid[0:MOTION_SIZE, 0:MOTION_SIZE])
+_X, _Y = _COLUMNS / MOTION_SIZE, _ROWS / MOTION_SIZE
+# Where things lie in an aligned crop: see alignment.TEMPLATE. Every other pixel is enough.
+_EVEN = (_ROWS % 2 == 0) & (_COLUMNS % 2 == 0)
+_FACE = np.flatnonzero(_EVEN & (_Y > 0.15) & (_Y < 0.6) & (_X > 0.12) & (_X < 0.88))
+_MOUTH = np.flatnonzero(_EVEN & (_Y > 0.64) & (_Y < 0.92) & (_X > 0.28) & (_X < 0.72))
+_PLACES = np.stack([_X, _Y, np.ones_like(_X)], axis=1).astype(np.float32)
 
 
 class MouthMotion:
     """P(talking) of one face, from vision alone."""
 
     def __init__(self) -> None:
-        self._views: deque[tuple[int, NDArray[np.float32]]] = deque()
-        self._level: float | None = None
+        self._views: deque[tuple[int, NDArray[np.uint8]]] = deque()
+        self._levels: NDArray[np.float64] | None = None
         self._stamp_ns = 0
 
     def update(self, crop: NDArray[np.uint8], stamp_ns: int) -> float:
@@ -41,49 +48,89 @@ class MouthMotion:
 
         Args:
             crop: (MOTION_SIZE, MOTION_SIZE) uint8 grey, from ``alignment.crop``.
-            stamp_ns: of the image, after the one before.
+            stamp_ns: of the image, not before the last one's.
 
         Returns:
             P(talking), 0..1; 0 until there are two views within half a second.
         """
-        view = _even(crop)
-        while self._views and stamp_ns - self._views[0][0] > _LONGEST_S * 1e9:
+        while self._views and stamp_ns - self._views[0][0] > LONGEST_S * 1e9:
             self._views.popleft()
         before = self._reference(stamp_ns)
-        self._views.append((stamp_ns, view))
+        self._views.append((stamp_ns, crop))
         if before is None:
-            self._level = None
+            self._levels = None
             return 0.0
-        motion = relative_motion(before, view)
+        lag_s = (stamp_ns - before[0]) / 1e9
+        # Motion grows with the lag while it is short, so that low frame rates count alike.
+        motion = np.array(residual_motion(before[1], crop)) * min(1.0, LAG_S / lag_s)
+        self._levels = self._smoothed(motion, stamp_ns)
+        return talking(float(self._levels[0]), float(self._levels[1]))
+
+    def _smoothed(self, motion: NDArray[np.float64], stamp_ns: int) -> NDArray[np.float64]:
         elapsed = (stamp_ns - self._stamp_ns) / 1e9
         self._stamp_ns = stamp_ns
-        share = 1.0 if self._level is None else 1.0 - math.exp(-elapsed / _SMOOTH_S)
-        level = 0.0 if self._level is None else self._level
-        self._level = level + share * (motion - level)
-        return 1.0 / (1.0 + math.exp(-_SLOPE * (self._level - _MIDDLE)))
+        if self._levels is None:
+            return motion
+        share = 1.0 - math.exp(-elapsed / SMOOTH_S)
+        return np.asarray(self._levels + share * (motion - self._levels))
 
-    def _reference(self, stamp_ns: int) -> NDArray[np.float32] | None:
-        """Return the view nearest to a lag ago; at low frame rates the last one."""
-        if not self._views:
-            return None
-        due = stamp_ns - _LAG_S * 1e9
-        return min(self._views, key=lambda item: abs(item[0] - due))[1]
-
-
-def _even(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the crop with zero mean and unit variance, so that light does not count."""
-    view = cv2.GaussianBlur(crop, (3, 3), 0).astype(np.float32)
-    return np.asarray((view - view.mean()) / max(float(view.std()), 4.0), np.float32)
+    def _reference(self, stamp_ns: int) -> tuple[int, NDArray[np.uint8]] | None:
+        """Return the view nearest to a lag ago; at low frame rates that is the last one."""
+        due = stamp_ns - LAG_S * 1e9
+        earlier = (view for view in self._views if view[0] < stamp_ns)
+        return min(earlier, key=lambda view: abs(view[0] - due), default=None)
 
 
-def relative_motion(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Return the log of how much more the mouth moved than the upper face did."""
-    (dx, dy), _ = cv2.phaseCorrelate(before[_UPPER], after[_UPPER])
-    limit = MOTION_SIZE / 8
-    shift = np.array(
-        [[1, 0, min(max(dx, -limit), limit)], [0, 1, min(max(dy, -limit), limit)]], np.float32
+def residual_motion(
+    before: NDArray[np.uint8], after: NDArray[np.uint8]
+) -> tuple[float, float]:
+    """Return how far the mouth and the rest of the face moved beyond the head's motion.
+
+    Args:
+        before: (MOTION_SIZE, MOTION_SIZE) uint8 grey crop.
+        after: the same face a little later.
+
+    Returns:
+        Mean lengths of the flow beyond the affine motion, weighted by texture, in per cent of
+        the crop's side: (mouth, brows and eyes and nose).
+    """
+    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = method.calc(before, after, None).reshape(-1, 2)
+    power = sum(
+        np.square(cv2.Sobel(before, cv2.CV_32F, dx, dy).ravel()) for dx, dy in ((1, 0), (0, 1))
     )
-    moved = cv2.warpAffine(before, shift, before.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    change = np.abs(after - moved)
-    mouth, upper = float(change[_MOUTH].mean()), float(change[_UPPER].mean())
-    return math.log((mouth + 0.02) / (upper + 0.02))
+    # Flow means nothing where there is no edge: its weight saturates above the noise's gradient.
+    texture = np.asarray(power / (power + np.float32(200.0)), np.float32)
+    places, motion = _PLACES[_FACE], flow[_FACE]
+    weight = texture[_FACE]
+    affine = _fitted(places, motion, weight)
+    rest = np.linalg.norm(motion - places @ affine, axis=1)
+    affine = _fitted(places, motion, weight / (1.0 + np.square(rest / 0.5)))
+    face = np.linalg.norm(motion - places @ affine, axis=1)
+    mouth = np.linalg.norm(flow[_MOUTH] - _PLACES[_MOUTH] @ affine, axis=1)
+    percent = 100.0 / MOTION_SIZE
+    return (
+        percent * _mean(mouth, texture[_MOUTH]),
+        percent * _mean(face, weight),
+    )
+
+
+def _fitted(
+    places: NDArray[np.float32], motion: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the (3, 2) weighted least-squares affine motion."""
+    weighted = places * weight[:, None]
+    normal = weighted.T @ places + 1e-3 * np.eye(3, dtype=np.float32)
+    return np.asarray(np.linalg.solve(normal, weighted.T @ motion), np.float32)
+
+
+def _mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
+    return float(values @ weight) / max(float(weight.sum()), 1e-6)
+
+
+def talking(mouth: float, face: float) -> float:
+    """Return P(talking) for smoothed motions of :func:`residual_motion`."""
+    score = (
+        _MOUTH_WEIGHT * math.log(mouth + _FLOOR) + _FACE_WEIGHT * math.log(face + _FLOOR) + _BIAS
+    )
+    return 1.0 / (1.0 + math.exp(-score))

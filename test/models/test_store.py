@@ -70,7 +70,7 @@ def test_damaged_file_is_never_handed_out_and_pull_mends_it(weights, damage):
     content = path.read_bytes()
     flipped = bytes([content[0] ^ 1]) + content[1:]
     path.write_bytes(flipped if damage is None else damage)
-    with pytest.raises(ModelError, match='is damaged .* delete it and run `mer models pull'):
+    with pytest.raises(ModelError, match=r'is damaged .* delete it and run `mer models pull'):
         store.find('weights')
     assert store.verify('weights')[0] is State.DAMAGED
     pull.pull('weights', timeout=1)
