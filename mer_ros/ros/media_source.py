@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from mer_ros.ros.media_messages import (
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.parameter_spec import Values
 from mer_ros.ros.parameters import NODES
+from mer_ros.ros.playout import in_due_order
 from mer_ros.ros.read_ahead import ReadAhead
 
 CLOCK_PERIOD_S = 0.01
@@ -193,18 +194,18 @@ class MediaSource(EmotionNode):
     def _play(self, source: Source) -> None:
         """Publish the items of a file at their times, by the steady clock."""
         rate = self.values.number('rate')
-        with ReadAhead(iter(source)) as items:
-            first = next(items, None)
-            start_ns, begun = time.time_ns(), time.monotonic()
-            tick_s = 0.0
-            for item in _chain(first, items):
-                while 'clock' in self._outputs and tick_s <= item.stamp_s:
+        with ReadAhead(in_due_order(source)) as items:
+            start_ns, begun, tick_s = 0, 0.0, 0.0
+            for due_s, item in items:
+                if not start_ns:
+                    start_ns, begun = time.time_ns(), time.monotonic()
+                while 'clock' in self._outputs and tick_s <= due_s:
                     if self._stop.wait(max(begun + tick_s / rate - time.monotonic(), 0.0)):
                         return
                     stamp = to_time(start_ns + round(tick_s * 1e9))
                     self._outputs['clock'].publish(Clock(clock=stamp))
                     tick_s += CLOCK_PERIOD_S
-                due = begun + item.stamp_s / rate
+                due = begun + due_s / rate
                 if self._stop.wait(max(due - time.monotonic(), 0.0)):
                     return
                 self._behind.add(time.monotonic() - due)
@@ -309,14 +310,6 @@ class MediaSource(EmotionNode):
             'behind_p95_ms': self._behind.p50_p95()[1] * 1e3,
             'ended': bool(self._sources) and self._ended == len(self._sources),
         }
-
-
-def _chain(
-    first: VideoFrame | AudioBlock | None, rest: Iterator[VideoFrame | AudioBlock]
-) -> Iterator[VideoFrame | AudioBlock]:
-    if first is not None:
-        yield first
-        yield from rest
 
 
 def main(args: list[str] | None = None) -> int:

@@ -1,0 +1,289 @@
+"""Run the whole graph on a clip: live fused results, two pictures, and one line of JSON.
+
+Without --source the clip is made on the spot: a portrait that moves, and a synthetic voice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mer_ros.cli.errors import CommandError
+from mer_ros.cli.graph import NODES, SOURCE, Graph, Value, environment, require_ros
+from mer_ros.cli.processes import Processes, interrupt_on_termination
+from mer_ros.cli.up import add_backends, backends, source_parameters
+
+if TYPE_CHECKING:
+    from mer_ros.cli.observer import Arrival, Observer
+
+START_S = 60.0
+"""A graph that is not active by then will not be."""
+
+DRAIN_S = 5.0
+QUIET_S = 1.2
+"""More than a period of the diagnostics, whose last counts are wanted."""
+
+LOOKS = ((0.2, 0.3), (0.55, 0.65))
+"""Parts of the clip in which the debug image is looked at; all the time would cost CPU."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument('--source', metavar='FILE|DIR|webcam:N', help='instead of the demo clip')
+    parser.add_argument('--mic', action='store_true', help='take the sound from the microphone')
+    parser.add_argument('--duration', type=float, metavar='S', help='end after so many seconds')
+    parser.add_argument(
+        '--output', type=Path, default=Path('demo_output'), help='folder of the pictures'
+    )
+    parser.add_argument('--quiet', action='store_true', help='only the last line')
+    add_backends(parser)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What is played.
+
+    Attributes:
+        source: as media_source takes it.
+        frame_rate: pictures a second; 0 without.
+        sound: whether there is any.
+        duration_s: its length; 0 when not known.
+    """
+
+    source: str
+    frame_rate: float
+    sound: bool
+    duration_s: float
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the graph on the clip and report."""
+    require_ros()
+    clip = _clip(args)
+    if args.output.exists() and not args.output.is_dir():
+        raise CommandError(f'{args.output} is a file: choose another --output')
+    args.output.mkdir(parents=True, exist_ok=True)
+    parameters = backends(args)
+    parameters[SOURCE] = {**_playing(clip, args.mic)}
+    with interrupt_on_termination():
+        summary = watch(
+            Graph(parameters=parameters, log_level='warn'),
+            clip,
+            args.output,
+            args.duration,
+            not args.quiet,
+        )
+    print(json.dumps(summary), flush=True)
+    trouble = silence(summary, clip)
+    if trouble:
+        raise CommandError(trouble)
+    return 0
+
+
+def watch(
+    graph: Graph, clip: Clip, output: Path, duration_s: float | None, talk: bool
+) -> dict[str, Any]:
+    """Run a graph on a clip to its end, or to Ctrl-C, and return the figures.
+
+    Args:
+        graph: what is started; media_source must not start by itself.
+        clip: what it plays.
+        output: where the pictures go.
+        duration_s: end after this long, if given.
+        talk: print a line for each fused result.
+
+    Raises:
+        CommandError: the graph does not come up, or a node dies.
+    """
+    begun = time.monotonic()
+    # Children come before any thread of ours: they are forked.
+    with Processes(environment()) as processes:
+        for node in (*NODES, SOURCE):
+            processes.start(node, graph.command(node))
+        from mer_ros.cli.observer import Observer
+        from mer_ros.cli.usage import Usage
+        from mer_ros.ros import transport
+
+        transport.prepare()
+        starts: list[int] = []
+
+        def tell(arrival: Arrival) -> None:
+            starts.append(arrival.array.stamp_ns)
+            if talk:
+                from mer_ros.cli.report import line
+
+                print(line(arrival.array, starts[0]), flush=True)
+
+        with Observer(graph.namespace, tell) as observer:
+            _await_graph(processes, observer)
+            usage = Usage({child.name: child.process.pid for child in processes.children})
+            try:
+                _play(processes, observer, clip, duration_s)
+            except KeyboardInterrupt:
+                print('mer demo: stopping', file=sys.stderr)
+            load = usage.since_start()
+            return _summary(observer, clip, output, begun, load)
+
+
+def silence(summary: dict[str, Any], clip: Clip) -> str:
+    """Return what should have spoken and did not, '' when all did."""
+    if not summary['fused']['count']:
+        return "there was no fused result: see the nodes' messages above, or run mer doctor"
+    if clip.frame_rate and not summary['face']['count']:
+        return f'face_emotion said nothing about {clip.source}'
+    if clip.sound and not summary['audio']['count']:
+        return f'audio_emotion said nothing about {clip.source}'
+    return ''
+
+
+def _clip(args: argparse.Namespace) -> Clip:
+    """Return what is to be played, looked at beforehand.
+
+    Raises:
+        CommandError: there is no such file.
+        MediaError: it is no picture or sound.
+    """
+    from mer_ros.media.opener import open_source
+
+    if args.source is None:
+        from mer_ros.cli import demo_clip
+        from mer_ros.models.integrity import cache_folder
+
+        spec = str(demo_clip.clip(cache_folder()))
+        if spec.endswith('_silent.mp4'):
+            print(
+                'mer demo: no espeak-ng, so the clip is silent: sudo apt-get install espeak-ng',
+                file=sys.stderr,
+            )
+    else:
+        spec = str(source_parameters(args.source, False)['source'])
+    source = open_source(spec)
+    duration_s = float(getattr(source, 'duration_s', 0.0))
+    clip = Clip(spec, source.frame_rate, source.audio_format is not None or args.mic, duration_s)
+    source.close()
+    return clip
+
+
+def _playing(clip: Clip, microphone: bool) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        'source': clip.source,
+        'autostart': False,
+        'wait_for_subscribers': 10.0,
+    }
+    return {**values, 'microphone': True} if microphone else values
+
+
+def _await_graph(processes: Processes, observer: Observer) -> None:
+    """Wait until the nodes are active and heard, then start the source.
+
+    Raises:
+        CommandError: a node dies or does not become active.
+    """
+    end = time.monotonic() + START_S
+    waiting = set(NODES)
+    while waiting or not observer.is_heard():
+        _check_alive(processes)
+        waiting = {node for node in waiting if not observer.is_active(node)}
+        for node in waiting:
+            diagnosis = observer.diagnosis(node)
+            if diagnosis.level == 2:
+                raise CommandError(f'{node}: {diagnosis.message}')
+        if time.monotonic() > end:
+            raise CommandError(
+                f'{", ".join(sorted(waiting)) or "no result topic"} not active within '
+                f'{START_S:.0f} s: run mer doctor'
+            )
+        time.sleep(0.02)
+    if not observer.start(SOURCE):
+        raise CommandError(f'{SOURCE}: {observer.diagnosis(SOURCE).message or "did not start"}')
+
+
+def _play(processes: Processes, observer: Observer, clip: Clip, duration_s: float | None) -> None:
+    """Wait for the end of the clip and of its results.
+
+    Raises:
+        CommandError: a node dies meanwhile, or the source fails.
+    """
+    begun = time.monotonic()
+    while duration_s is None or time.monotonic() - begun < duration_s:
+        _check_alive(processes)
+        diagnosis = observer.diagnosis(SOURCE)
+        if diagnosis.values.get('ended') == 'True':
+            break
+        if diagnosis.level == 2 and clip.duration_s:
+            raise CommandError(f'{SOURCE}: {diagnosis.message}')
+        part = (time.monotonic() - begun) / (duration_s or clip.duration_s or 20.0)
+        observer.watch_debug_image(any(first <= part < last for first, last in LOOKS))
+        time.sleep(0.05)
+    observer.watch_debug_image(False)
+    end = time.monotonic() + DRAIN_S
+    count, since = -1, time.monotonic()
+    while time.monotonic() < end and time.monotonic() - since < QUIET_S:
+        now = sum(map(len, observer.results.values()))
+        if now != count:
+            count, since = now, time.monotonic()
+        time.sleep(0.05)
+
+
+def _check_alive(processes: Processes) -> None:
+    for child in processes.ended():
+        raise CommandError(child.reason())
+
+
+def _summary(
+    observer: Observer, clip: Clip, output: Path, begun: float, load: dict[str, Any]
+) -> dict[str, Any]:
+    from mer_ros.cli import report
+
+    fused = observer.results['fused']
+    source, face = observer.diagnosis(SOURCE).values, observer.diagnosis('face_emotion').values
+    return {
+        **{name: report.figures(arrivals) for name, arrivals in observer.results.items()},
+        'image': {
+            'published': int(source.get('images', 0)),
+            'received': int(face.get('received', 0)),
+        },
+        'startup_s': round(observer.first_fused - begun, 2) if fused else None,
+        'source': {
+            'name': clip.source,
+            'frame_rate': round(clip.frame_rate, 2),
+            'sound': clip.sound,
+        },
+        'audio_evidence_age_s': report.quantiles(report.audio_age_s(fused)),
+        'labels': report.labels(fused),
+        'debug_images': len(observer.debug_images),
+        'usage': load,
+        'files': _pictures(observer, output),
+    }
+
+
+def _pictures(observer: Observer, output: Path) -> list[str]:
+    """Write the annotated frame that shows most and the timeline; return their paths."""
+    import cv2
+
+    from mer_ros.render import timeline
+
+    written = []
+    fused = observer.results['fused']
+    if observer.debug_images:
+        telling = {
+            each.array.stamp_ns: max(
+                (one.confidence + one.speaking for one in each.array.estimates), default=0.0
+            )
+            for each in fused
+        }
+        _, image = max(observer.debug_images, key=lambda pair: telling.get(pair[0], 0.0))
+        path = output / 'demo_frame.png'
+        if not cv2.imwrite(str(path), image):
+            raise CommandError(f'cannot write {path}: choose another --output')
+        written.append(str(path))
+    if fused:
+        path = output / 'demo_timeline.png'
+        timeline.plot([each.array for each in fused], path)
+        written.append(str(path))
+    return written
