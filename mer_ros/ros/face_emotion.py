@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sensor_msgs.msg import CompressedImage, Image
-
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.face.settings import FaceSettings
 from mer_ros.models import registry
@@ -17,6 +15,7 @@ from mer_ros.ros import qos
 from mer_ros.ros.conversions import from_time, to_message
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
+from mer_ros.ros.image_input import image_input
 from mer_ros.ros.images import to_bgr
 from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
@@ -66,7 +65,7 @@ class FaceEmotion(EmotionNode):
         """Start the worker, subscribe to the image."""
         self._newest_ns = 0
         self._worker = Worker('face inference', self._process, self.failed)
-        self._input = image_input(self, self.values, self._enqueue)
+        self._input = image_input(self, self._enqueue)
         self.get_logger().info(f'watching {self._input.topic}')
 
     def deactivate(self) -> None:
@@ -138,23 +137,6 @@ class FaceEmotion(EmotionNode):
             'skipped_by_max_rate': self._skipped,
             'lost_by_transport': source.lost if source is not None else 0,
         }
-
-
-def image_input(node: EmotionNode, values: Values, callback: Any) -> Input:
-    """Subscribe to the image as the parameters ``image_transport`` and ``_reliability`` say."""
-    compressed = values.text('image_transport') == 'compressed'
-    topic = 'image_raw'
-    if compressed:
-        topic = f'{node.resolve_topic_name(topic)}/compressed'
-    return Input(
-        node,
-        CompressedImage if compressed else Image,
-        topic,
-        qos.image(values.text('image_reliability')),
-        callback,
-        what='image',
-        mend_reliability='set image_reliability to best_effort',
-    )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -23,90 +23,57 @@ def type_name(message_type: type[Any]) -> str:
     return f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
 
 
-class Input:
-    """A subscription with a rate, and a reason when it is silent.
+class Monitor:
+    """Tells how a subscription fares, and why it is silent.
 
     Attributes:
         rate: of what arrives.
         lost: messages that the middleware says it lost.
-        topic: resolved name.
+        topic: resolved name, once there is a subscription.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        message_type: type[Any],
-        topic: str,
-        qos: QoSProfile,
-        callback: Callable[[Any], None],
-        *,
-        what: str,
-        mend_reliability: str = '',
-    ) -> None:
-        """Subscribe.
+    def __init__(self, node: Node, what: str, reliable: bool, mend: str = '') -> None:
+        """Begin to count silence.
 
         Args:
             node: that subscribes.
-            message_type: class of the messages.
-            topic: relative names are remapped and resolved.
-            qos: profile to subscribe with.
-            callback: called with each message; must only enqueue.
             what: what a message is called in sentences: ``image``.
-            mend_reliability: what to do when its publishers are best effort and we are not.
+            reliable: whether the subscription asks for it.
+            mend: what to do when its publishers are best effort and it is not.
         """
         self._node = node
-        self._callback = callback
         self._what = what
-        self._mend_reliability = mend_reliability
-        self._reliable = qos.reliability == ReliabilityPolicy.RELIABLE
-        self._type = type_name(message_type)
+        self._reliable = reliable
+        self._mend = mend or 'make them reliable'
+        self._type = ''
         self.rate = Rate()
         self.lost = 0
-        self._subscription = self._subscribe(message_type, topic, qos)
-        self.topic = str(self._subscription.topic_name)
+        self.topic = ''
 
-    def _subscribe(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
-        def subscribe(events: SubscriptionEventCallbacks) -> Any:
-            return self._node.create_subscription(
-                message_type, topic, self._arrived, qos, event_callbacks=events
-            )
+    def events(self) -> SubscriptionEventCallbacks:
+        """Return what to give the subscription as ``event_callbacks``."""
+        return SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
 
-        try:
-            return subscribe(
-                SubscriptionEventCallbacks(
-                    incompatible_qos=self._on_incompatible, message_lost=self._on_lost
-                )
-            )
-        except UnsupportedEventTypeError:  # not every middleware tells what it loses
-            return subscribe(SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible))
-
-    def close(self) -> None:
-        """Unsubscribe."""
-        self._node.destroy_subscription(self._subscription)
-
-    def publishers(self) -> list[Any]:
-        """Return the endpoint information of the topic's publishers."""
-        return list(self._node.get_publishers_info_by_topic(self.topic))
+    def watch(self, message_type: type[Any], subscription: Any) -> None:
+        """Take note of the subscription."""
+        self._type = type_name(message_type)
+        self.topic = str(subscription.topic_name)
 
     def why_silent(self, timeout_s: float) -> str:
         """Return why nothing has come for longer than the timeout; '' when something has."""
         silence = self.rate.silence_s()
         if silence < timeout_s:
             return ''
-        publishers = self.publishers()
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
         text = f'no {self._what} on {self.topic} for {silence:.1f} s'
         if not publishers:
             return f'{text}; publishers: 0{self._elsewhere()}'
         types = {publisher.topic_type for publisher in publishers}
         if self._type not in types:
             return f'{text}; it carries {", ".join(sorted(types))} and not {self._type}'
-        fitting = [publisher for publisher in publishers if self._fits(publisher.qos_profile)]
-        if not fitting:
-            return f'{text}; its publishers offer best effort only: {self._mend_reliability}'
+        if self._reliable and not any(_reliable(publisher) for publisher in publishers):
+            return f'{text}; its publishers offer best effort only: {self._mend}'
         return f'{text}; publishers: {len(publishers)}{self._lost()}'
-
-    def _fits(self, offered: QoSProfile) -> bool:
-        return not self._reliable or offered.reliability == ReliabilityPolicy.RELIABLE
 
     def _lost(self) -> str:
         return f', {self.lost} lost on the way (README: images get lost)' if self.lost else ''
@@ -122,15 +89,67 @@ class Input:
             return ''
         return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
 
-    def _arrived(self, message: Any) -> None:
-        self.rate.tick()
-        self._callback(message)
-
     def _on_incompatible(self, event: Any) -> None:
         self._node.get_logger().warning(
-            f'a publisher on {self.topic} offers best effort only and is not heard: '
-            f'{self._mend_reliability}'
+            f'a publisher on {self.topic} offers best effort only and is not heard: {self._mend}'
         )
 
     def _on_lost(self, event: Any) -> None:
         self.lost = int(event.total_count)
+
+
+class Input(Monitor):
+    """A subscription of its own, with all that a monitor tells."""
+
+    def __init__(
+        self,
+        node: Node,
+        message_type: type[Any],
+        topic: str,
+        qos: QoSProfile,
+        callback: Callable[[Any], None],
+        *,
+        what: str,
+        mend: str = '',
+    ) -> None:
+        """Subscribe.
+
+        Args:
+            node: that subscribes.
+            message_type: class of the messages.
+            topic: relative names are remapped and resolved.
+            qos: profile to subscribe with.
+            callback: called with each message; must only enqueue.
+            what: what a message is called in sentences: ``image``.
+            mend: what to do when its publishers are best effort and it is not.
+        """
+        super().__init__(node, what, qos.reliability == ReliabilityPolicy.RELIABLE, mend)
+        self._callback = callback
+        self._subscription = self._subscribe(message_type, topic, qos)
+        self.watch(message_type, self._subscription)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_subscription(self._subscription)
+
+    def events(self) -> SubscriptionEventCallbacks:
+        """Return what to give the subscription: losses are told as well."""
+        return SubscriptionEventCallbacks(
+            incompatible_qos=self._on_incompatible, message_lost=self._on_lost
+        )
+
+    def _subscribe(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
+        create = self._node.create_subscription
+        try:
+            return create(message_type, topic, self._arrived, qos, event_callbacks=self.events())
+        except UnsupportedEventTypeError:  # not every middleware tells what it loses
+            events = super().events()
+            return create(message_type, topic, self._arrived, qos, event_callbacks=events)
+
+    def _arrived(self, message: Any) -> None:
+        self.rate.tick()
+        self._callback(message)
+
+
+def _reliable(publisher: Any) -> bool:
+    return bool(publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE)

@@ -70,10 +70,10 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         for warning in misspelt(self._parameter_overrides, specs, others):
             self.get_logger().warning(warning)
         self._diagnostics = DiagnosticsPublisher(self)
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._clock_seen_ns = 0
-        self.create_timer(PERIOD_S, self.diagnose, clock=self._steady)
-        self._start_timer = self.create_timer(0.0, self._autostart, clock=self._steady)
+        self.create_timer(PERIOD_S, self.diagnose, clock=self.steady)
+        self._start_timer = self.create_timer(0.0, self._autostart, clock=self.steady)
 
     @property
     def values(self) -> Values:
@@ -232,8 +232,8 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
                 }
             )
             values.update(self.figures())
-        values['refused'] = self.faults.total()
-        values.update({f'refused.{kind}': n for kind, n in sorted(self.faults.counts().items())})
+        values['faults'] = self.faults.total()
+        values.update({f'fault.{kind}': n for kind, n in sorted(self.faults.counts().items())})
         fine = f'{self.results.hz():.1f} results/s'
         self._diagnostics.publish(list(self._all_findings(p50)), fine, values)
 

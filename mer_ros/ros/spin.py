@@ -14,11 +14,6 @@ from mer_ros.ros import transport
 from mer_ros.ros.errors import NodeError
 from mer_ros.ros.node import EmotionNode
 
-INVALID_ARGUMENTS = (
-    rclpy_implementation.RCLInvalidROSArgsError,
-    rclpy_implementation.UnknownROSArgsError,
-)
-
 
 def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     """Run a node until SIGINT or SIGTERM; return the exit status of the process.
@@ -29,18 +24,17 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     """
     transport.prepare()
     node: EmotionNode | None = None
-    status = 0
     try:
-        rclpy.init(args=args)
+        _initialise(args)
         node = make()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
-        status = 0
-    except (NodeError, *INVALID_ARGUMENTS) as error:
+        pass
+    except NodeError as error:
         print(f'error: {error}', file=sys.stderr)
-        status = 1
+        return 1
     finally:
         # A terminal's Ctrl-C and a launcher's SIGINT come one after the other.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,4 +42,16 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
             node.release()
             node.destroy_node()
         rclpy.try_shutdown()
-    return status
+    return 0
+
+
+def _initialise(args: list[str] | None) -> None:
+    try:
+        rclpy.init(args=args)
+    except (
+        rclpy_implementation.RCLError,
+        rclpy_implementation.RCLInvalidROSArgsError,
+        rclpy_implementation.UnknownROSArgsError,
+    ) as error:
+        reason = str(error).splitlines()[0].removeprefix('failed to initialize rcl: ')
+        raise NodeError(f'ROS cannot start: {reason}') from error

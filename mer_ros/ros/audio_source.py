@@ -1,0 +1,207 @@
+"""Finds the sound on the graph and keeps listening to it, whatever its type."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mer_ros.audio.chunk import AudioChunk
+from mer_ros.ros import qos
+from mer_ros.ros.audio_messages import (
+    INFO,
+    INFO_TOPIC,
+    OTHER,
+    TOPICS,
+    Format,
+    Route,
+    find_info,
+    find_route,
+    import_type,
+    to_chunk,
+)
+from mer_ros.ros.diagnostics import Finding, Level
+from mer_ros.ros.errors import EXPECTED, AudioMessageError
+from mer_ros.ros.inputs import Input
+from mer_ros.ros.node import EmotionNode
+
+LOOK_S = 0.25
+"""How often the graph is looked at for publishers."""
+
+INFO_WAIT_S = 1.0
+"""How long the first sound waits for its audio_info."""
+
+MAX_PENDING = 2000
+
+
+class AudioSource:
+    """Subscribes to the best audio topic that has a publisher and hands out its chunks."""
+
+    def __init__(self, node: EmotionNode, take: Callable[[AudioChunk], None]) -> None:
+        """Begin to look for publishers.
+
+        Args:
+            node: that subscribes; its parameters give the format where audio_info does not.
+            take: called with each chunk, on the executor's thread.
+        """
+        self._node = node
+        self._take = take
+        self._route: Route | None = None
+        self._input: Input | None = None
+        self._info_input: Input | None = None
+        self._info: Format | None = None
+        self._pending: deque[tuple[Any, int]] = deque(maxlen=MAX_PENDING)
+        self._waiting_since: float | None = None
+        self._settled = False
+        self._graph_problem = ''
+        self._format_problem = ''
+        self._started = time.monotonic()
+        self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
+        self._look()
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_timer(self._timer)
+        self._close_input()
+        if self._info_input is not None:
+            self._info_input.close()
+            self._info_input = None
+
+    def _look(self) -> None:
+        """Follow the publishers on the graph."""
+        problem = ''
+        try:
+            route = find_route(self._node)
+            if route is not None and route != self._route:
+                self._follow(route)
+            self._listen_for_info()
+        except AudioMessageError as error:
+            problem = str(error)
+        if problem and problem != self._graph_problem:
+            self._node.get_logger().error(problem)
+        self._graph_problem = problem
+        self._settle()
+
+    def _follow(self, route: Route) -> None:
+        message_type = import_type(route.type_name)
+        self._close_input()
+        self._route = route
+        if self._info_input is not None and find_info(self._node) is None:
+            self._info_input.close()  # what it said was of a publisher that is gone
+            self._info_input = self._info = None
+            self._format_problem = ''
+        self._settled = self._info is not None
+        self._input = Input(
+            self._node,
+            message_type,
+            route.topic,
+            qos.audio(route.reliable),
+            self._arrived,
+            what='audio',
+        )
+        how = 'reliable' if route.reliable else 'best effort'
+        self._node.get_logger().info(f'listening to {self._input.topic} ({route.type_name}, {how})')
+
+    def _close_input(self) -> None:
+        if self._input is not None:
+            self._input.close()
+            self._input = None
+        self._pending.clear()
+        self._waiting_since = None
+
+    def _listen_for_info(self) -> None:
+        if self._info_input is not None or self._route is None or self._route.type_name == OTHER:
+            return
+        latched = find_info(self._node)
+        if latched is not None:
+            self._info_input = Input(
+                self._node,
+                import_type(INFO),
+                INFO_TOPIC,
+                qos.audio_info(latched),
+                self._informed,
+                what='audio_info',
+            )
+
+    def _informed(self, message: Any) -> None:
+        info = Format.of(message)
+        if info == self._info:
+            return
+        self._info = info
+        self._settled = True
+        self._format_problem = info.refusal()
+        if self._format_problem:
+            self._node.get_logger().error(self._format_problem)
+        else:
+            self._node.get_logger().info(f'audio_info: {_words(info)}')
+        self._flush()
+
+    def _arrived(self, message: Any) -> None:
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        self._pending.append((message, self._node.now_ns()))
+        self._settle()
+        self._flush()
+
+    def _settle(self) -> None:
+        """Go by the parameters when no audio_info comes in time."""
+        if self._settled or self._route is None or self._waiting_since is None:
+            return
+        if self._route.type_name == OTHER:
+            self._settled = True
+        elif time.monotonic() - self._waiting_since >= INFO_WAIT_S:
+            self._settled = True
+            self._node.get_logger().warning(
+                f'no audio_info: sound is taken as {_words(self._format())}; publish audio_info, '
+                'or set sample_rate and channels'
+            )
+            self._flush()
+
+    def _format(self) -> Format:
+        values = self._node.values
+        return self._info or Format(values.integer('sample_rate'), values.integer('channels'))
+
+    def _flush(self) -> None:
+        while self._settled and self._pending and self._route is not None:
+            message, now_ns = self._pending.popleft()
+            try:
+                chunk = to_chunk(message, self._route.type_name, self._format(), now_ns)
+                self._take(chunk)
+            except EXPECTED as error:
+                self._node.failed(error)
+
+    def findings(self) -> Iterable[Finding]:
+        """Return why there is no sound, if so."""
+        timeout_s = self._node.values.number('input_timeout')
+        problem = self._graph_problem or self._format_problem
+        if problem:
+            yield Finding(Level.ERROR, problem)
+        elif self._input is not None:
+            why = self._input.why_silent(timeout_s)
+            if why:
+                yield Finding(Level.WARN, why)
+        elif (silence := time.monotonic() - self._started) >= timeout_s:
+            names = dict.fromkeys(self._node.resolve_topic_name(topic) for topic, _ in TOPICS)
+            yield Finding(
+                Level.WARN,
+                f'no audio for {silence:.1f} s; publishers on {" and ".join(names)}: 0',
+            )
+
+    def figures(self) -> Mapping[str, object]:
+        """Return counts, rates and names."""
+        source = self._input
+        return {
+            'topic': source.topic if source is not None else '',
+            'type': self._route.type_name if self._route is not None else '',
+            'format': _words(self._format()),
+            'format_from': 'audio_info' if self._info is not None else 'parameters',
+            'received': source.rate.count if source is not None else 0,
+            'received_hz': source.rate.hz() if source is not None else 0.0,
+            'lost_by_transport': source.lost if source is not None else 0,
+        }
+
+
+def _words(audio_format: Format) -> str:
+    channels = '1 channel' if audio_format.channels == 1 else f'{audio_format.channels} channels'
+    return f'{audio_format.sample_rate} Hz, {channels}, {audio_format.coding_format or "raw S16LE"}'

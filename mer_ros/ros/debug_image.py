@@ -1,0 +1,112 @@
+"""The debug image: what is estimated, drawn over the image it was estimated on."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sensor_msgs.msg import Image
+
+from mer_ros.render.overlay import Scene, draw
+from mer_ros.ros import qos
+from mer_ros.ros.conversions import from_time
+from mer_ros.ros.counters import Rate
+from mer_ros.ros.image_input import image_input
+from mer_ros.ros.images import from_bgr, to_bgr
+from mer_ros.ros.inputs import Input
+from mer_ros.ros.node import EmotionNode
+from mer_ros.ros.pacing import Pacer
+from mer_ros.ros.worker import Worker
+
+TOPIC = 'emotion/debug_image'
+LOOK_S = 0.2
+KEPT_IMAGES = 30
+UNSEEN_NS = 500_000_000
+"""Without a fused face result for this long, images are shown as they come."""
+
+
+class DebugImage:
+    """Draws while someone subscribes; costs nothing while no one does."""
+
+    def __init__(self, node: EmotionNode, scene: Callable[[int], Scene]) -> None:
+        """Advertise the topic.
+
+        Args:
+            node: that publishes.
+            scene: returns what there is to draw at a stamp.
+        """
+        self._node = node
+        self._scene = scene
+        self._publisher = node.create_publisher(Image, TOPIC, qos.debug_image())
+        self._input: Input | None = None
+        self._worker: Worker[tuple[Any, Scene]] | None = None
+        self._pacer = Pacer()
+        self._images: OrderedDict[int, Any] = OrderedDict()
+        self._fused_ns = 0
+        self._lock = threading.Lock()
+        self.published = Rate()
+        self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
+
+    def close(self) -> None:
+        """Stop and free everything."""
+        self._node.destroy_timer(self._timer)
+        self._stop()
+        self._node.destroy_publisher(self._publisher)
+
+    def offer(self, stamp_ns: int) -> None:
+        """Draw the image of a stamp, whose faces have been fused now; from any thread."""
+        with self._lock:
+            worker = self._worker
+            self._fused_ns = stamp_ns
+            earlier = [key for key in self._images if key <= stamp_ns]
+            if worker is None or not earlier or not self._due(stamp_ns):
+                return
+            image = self._images[max(earlier)]
+        worker.put((image, self._scene(stamp_ns)))
+
+    def figures(self) -> Mapping[str, object]:
+        """Return what was drawn."""
+        return {'debug_images': self.published.count, 'debug_images_hz': self.published.hz()}
+
+    def _look(self) -> None:
+        watched = self._publisher.get_subscription_count() > 0
+        if watched and self._input is None:
+            self._worker = Worker('debug image', self._draw, self._node.failed)
+            self._input = image_input(self._node, self._arrived)
+        elif not watched and self._input is not None:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._input is not None:
+            self._input.close()
+            self._input = None
+        with self._lock:
+            worker, self._worker = self._worker, None
+            self._images.clear()
+        if worker is not None:
+            worker.stop()
+
+    def _arrived(self, message: Any) -> None:
+        stamp_ns = from_time(message.header.stamp)
+        with self._lock:
+            worker = self._worker
+            if self._images and stamp_ns < next(reversed(self._images)):
+                self._images.clear()
+            self._images[stamp_ns] = message
+            while len(self._images) > KEPT_IMAGES:
+                self._images.popitem(last=False)
+            unseen = abs(stamp_ns - self._fused_ns) > UNSEEN_NS
+            due = unseen and self._due(stamp_ns)
+        if due and worker is not None:
+            worker.put((message, self._scene(stamp_ns)))
+
+    def _due(self, stamp_ns: int) -> bool:
+        return self._pacer.due(stamp_ns, self._node.values.number('debug_rate'))
+
+    def _draw(self, item: tuple[Any, Scene]) -> None:
+        message, scene = item
+        picture = from_bgr(draw(to_bgr(message), scene), 'bgr8', message.header)
+        self._publisher.publish(picture)
+        self.published.tick()
