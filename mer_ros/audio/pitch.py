@@ -65,15 +65,17 @@ def pitch(samples: Samples) -> PitchTrack:
     shortest, longest = int(TARGET_RATE / HIGH_HZ), int(TARGET_RATE / LOW_HZ) + 1
     lags = np.arange(shortest - 1, longest + 2)
     normal = correlation[:, lags] / (np.maximum(correlation[:, :1], 1e-12) * own[lags] / own[0])
-    inner = normal[:, 1:-1]
-    is_peak = (inner >= normal[:, :-2]) & (inner > normal[:, 2:])
-    score = np.where(is_peak, inner - _OCTAVE_COST * np.log2(lags[1:-1] / shortest), -1.0)
+    before, at, after = normal[:, :-2], normal[:, 1:-1], normal[:, 2:]
+    is_peak = (at >= before) & (at > after)
+    # Between two lags a high voice peaks well above both: compare the tops of parabolas.
+    curve = np.where(is_peak, np.minimum(before - 2.0 * at + after, -1e-12), -1.0)
+    shifts = 0.5 * (before - after) / curve
+    tops = at - 0.25 * (before - after) * shifts
+    score = np.where(is_peak, tops - _OCTAVE_COST * np.log2(lags[1:-1] / shortest), -1.0)
     best = score.argmax(axis=1)
     rows = np.arange(len(best))
-    before, at, after = (normal[rows, best + step] for step in range(3))
-    curve = before - 2.0 * at + after
-    shift = np.where(curve < 0.0, 0.5 * (before - after) / np.minimum(curve, -1e-12), 0.0)
-    strength = np.clip(np.where(score[rows, best] > -1.0, at, 0.0), 0.0, 1.0)
+    shift = shifts[rows, best]
+    strength = np.clip(np.where(score[rows, best] > -1.0, tops[rows, best], 0.0), 0.0, 1.0)
     hertz = TARGET_RATE / (lags[1:-1][best] + np.clip(shift, -0.5, 0.5))
     hertz = np.where((strength >= VOICED) & (rms >= _SILENCE), hertz, 0.0)
     return PitchTrack(hertz.astype(np.float32), strength.astype(np.float32))
