@@ -1,0 +1,137 @@
+"""The speech corpora on disk: labels, split by speaker, decoded samples and speech activity."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import soundfile
+from numpy.typing import NDArray
+
+from mer_ros.audio.log_mel import SAMPLE_RATE
+from mer_ros.emotions import LABELS
+
+CHUNK = 512
+"""Samples silero judges at a time (32 ms)."""
+TEST_SPEAKERS = frozenset(
+    {
+        'ravdess-17', 'ravdess-18', 'ravdess-19', 'ravdess-20',
+        'emodb-09', 'emodb-11', 'nemo-KS0', 'nemo-SM0',
+    }
+)  # fmt: skip
+"""Never used for training or for a choice; per corpus as many men as women."""
+DEV_SPEAKERS = frozenset({'ravdess-15', 'ravdess-16', 'emodb-12', 'nemo-IC0'})
+"""Temperature and every choice of the recipe."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled recording.
+
+    samples: (n,) int16, 16 kHz mono. speech: (n // 512,) float16, silero's P(speech) of each chunk.
+    """
+
+    corpus: str
+    speaker: str
+    label: int
+    file: str
+    samples: NDArray[np.int16]
+    speech: NDArray[np.float16]
+
+
+def _decode(path: Path) -> NDArray[np.int16]:
+    samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
+    if rate != SAMPLE_RATE:
+        raise ValueError(f'{path} has {rate} Hz; resample it to {SAMPLE_RATE} Hz')
+    mono = samples.mean(axis=1)
+    return np.asarray(np.clip(np.round(mono * 32767.0), -32768, 32767), np.int16)
+
+
+class _Activity:
+    """silero-vad's own ONNX file over a whole clip, chunk by chunk as in a stream."""
+
+    def __init__(self) -> None:
+        import importlib.util
+
+        spec = importlib.util.find_spec('silero_vad')
+        if spec is None or spec.origin is None:
+            raise ValueError('silero-vad is not installed; pip install silero-vad')
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        path = Path(spec.origin).parent / 'data' / 'silero_vad.onnx'
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider']
+        )
+
+    def __call__(self, samples: NDArray[np.int16]) -> NDArray[np.float16]:
+        state = np.zeros((2, 1, 128), np.float32)
+        context = np.zeros((1, 64), np.float32)
+        rate = np.array(SAMPLE_RATE, np.int64)
+        probabilities = []
+        for start in range(0, samples.size - CHUNK + 1, CHUNK):
+            chunk = samples[None, start : start + CHUNK].astype(np.float32) / 32768.0
+            joined = np.concatenate([context, chunk], axis=1)
+            output, state = self._session.run(None, {'input': joined, 'state': state, 'sr': rate})
+            context = chunk[:, -64:]
+            probabilities.append(float(output[0, 0]))
+        return np.asarray(probabilities, np.float16)
+
+
+def read_labels(data: Path) -> list[dict[str, str]]:
+    """Return the rows of labels.csv that have one of our emotions.
+
+    Raises:
+        ValueError: the file is missing or names an emotion that is not ours.
+    """
+    path = data / 'labels.csv'
+    if not path.is_file():
+        raise ValueError(f'{path} is missing; point --data at the folder that holds labels.csv')
+    with path.open(newline='', encoding='utf-8') as stream:
+        rows = [row for row in csv.DictReader(stream) if row['emotion']]
+    for row in rows:
+        if row['emotion'] not in LABELS:
+            raise ValueError(f'{path}: {row["file"]} has the unknown emotion {row["emotion"]!r}')
+    return rows
+
+
+def load(data: Path, cache: Path) -> list[Clip]:
+    """Return every labelled clip, decoded once and kept in ``cache``.
+
+    The cache is keyed by labels.csv, so changed labels are decoded afresh.
+    """
+    rows = read_labels(data)
+    key = hashlib.sha256((data / 'labels.csv').read_bytes()).hexdigest()[:12]
+    path = cache / f'clips-{key}.npz'
+    if not path.is_file():
+        _log.info('decoding %d clips into %s', len(rows), path)
+        activity = _Activity()
+        decoded = [_decode(data / row['file']) for row in rows]
+        judged = [activity(samples) for samples in decoded]
+        np.savez(
+            path,
+            samples=np.concatenate(decoded),
+            lengths=[s.size for s in decoded],
+            speech=np.concatenate(judged),
+            chunks=[p.size for p in judged],
+        )
+    with np.load(path) as stored:
+        samples = np.split(stored['samples'], np.cumsum(stored['lengths'])[:-1])
+        speech = np.split(stored['speech'], np.cumsum(stored['chunks'])[:-1])
+    return [
+        Clip(r['corpus'], r['speaker'], LABELS.index(r['emotion']), r['file'], s, p)
+        for r, s, p in zip(rows, samples, speech, strict=True)
+    ]
+
+
+def split_of(speaker: str) -> str:
+    """Return ``'test'``, ``'dev'`` or ``'train'``."""
+    if speaker in TEST_SPEAKERS:
+        return 'test'
+    return 'dev' if speaker in DEV_SPEAKERS else 'train'

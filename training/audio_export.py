@@ -1,0 +1,154 @@
+"""From the trained network to the files the robot loads: ONNX, its check, its card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from audio_corpora import CHUNK, Clip, split_of
+from audio_evaluation import WindowSet, report, windows
+from audio_rendering import NOISES, noise
+from numpy.typing import NDArray
+from torch import nn
+
+from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
+
+Array = NDArray[np.float32]
+TOLERANCE = 1e-4
+SNRS_DB = (20, 10, 5, 0)
+
+
+def export(network: nn.Module, path: Path) -> Path:
+    """Write the ONNX file.
+
+    Raises:
+        ValueError: ONNX Runtime and torch differ by more than :data:`TOLERANCE`.
+    """
+    network = network.to(memory_format=torch.contiguous_format).float().eval()  # type: ignore[call-overload]
+    with warnings.catch_warnings():
+        # The TorchScript exporter is deprecated, but needs no onnxscript and names axes plainly.
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            network,
+            (torch.randn(1, BANDS, 100) * 2.0 - 10.0,),
+            str(path),
+            input_names=['logmel'],
+            output_names=['logits'],
+            dynamic_axes={'logmel': {0: 'batch', 2: 'frames'}, 'logits': {0: 'batch'}},
+            opset_version=17,
+            dynamo=False,
+        )
+    generator = torch.Generator().manual_seed(0)
+    for batch, frames in ((1, 100), (3, 50), (2, 137), (5, 200)):
+        x = torch.randn(batch, BANDS, frames, generator=generator) * 3.0 - 12.0
+        with torch.no_grad():
+            expected = network(x).numpy()
+        difference = float(np.abs(_run(session(path), x.numpy()) - expected).max())
+        if difference > TOLERANCE:
+            raise ValueError(f'{path} differs from torch by {difference:.2e} at {tuple(x.shape)}')
+    return path
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    """Return the model on one thread, as the robot runs it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+
+
+def _run(model: onnxruntime.InferenceSession, logmel: Array) -> Array:
+    return np.asarray(model.run(['logits'], {'logmel': logmel})[0], np.float32)
+
+
+def logits_of(model: onnxruntime.InferenceSession, cut: WindowSet) -> Array:
+    """Return (W, 7) logits of the windows."""
+    return np.concatenate([_run(model, part) for part in np.array_split(cut.logmel, 32)])
+
+
+def measure(path: Path, clips: Sequence[Clip], temperature: float) -> dict[str, Any]:
+    """Return test and dev scores, the robustness table, latency and size."""
+    model = session(path)
+    test = [clip for clip in clips if split_of(clip.speaker) == 'test']
+    dev = windows([clip for clip in clips if split_of(clip.speaker) == 'dev'])
+    cut = windows(test)
+    metrics: dict[str, Any] = {
+        'test': report(logits_of(model, cut), cut, temperature),
+        'dev': report(logits_of(model, dev), dev, temperature),
+        'noise': {},
+        'latency_ms': latency_ms(model),
+    }
+    for snr in SNRS_DB:
+        cut = windows(test, _Noise(snr))
+        scores = report(logits_of(model, cut), cut, temperature)
+        metrics['noise'][str(snr)] = {
+            name: scores['corpora'][name]['uar'] for name in scores['corpora']
+        } | {'mean': scores['uar_mean_of_corpora'], 'ece': scores['clip']['ece']}
+    return metrics
+
+
+class _Noise:
+    """Adds the kinds of noise in turn, at one ratio to the power of the clip's loud parts."""
+
+    def __init__(self, snr_db: float) -> None:
+        self._snr_db = snr_db
+        self._rng = np.random.default_rng(5)
+        self._count = 0
+
+    def __call__(self, wave: Array) -> Array:
+        kinds = [kind for kind in NOISES if kind != 'babble']
+        added = noise(kinds[self._count % len(kinds)], wave.size, self._rng)
+        self._count += 1
+        gain = _active_rms(wave) * 10.0 ** (-self._snr_db / 20.0)
+        return np.asarray(wave + gain * added, np.float32)
+
+
+def _active_rms(wave: Array) -> float:
+    """Return the RMS of the 32 ms frames within 20 dB of the loudest: pauses do not count."""
+    power = np.mean(np.square(wave[: wave.size // CHUNK * CHUNK].reshape(-1, CHUNK)), axis=1)
+    return float(np.sqrt(power[power >= 0.01 * power.max()].mean()))
+
+
+def latency_ms(model: onnxruntime.InferenceSession, rounds: int = 300) -> dict[str, float]:
+    """Return p50 and p95 of one 1 s window on one thread, front end not included."""
+    x = np.random.default_rng(0).normal(-10.0, 3.0, (1, BANDS, 100)).astype(np.float32)
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        _run(model, x)
+        taken.append((time.perf_counter() - started) * 1e3)
+    return {'p50': float(np.median(taken)), 'p95': float(np.quantile(taken, 0.95))}
+
+
+def write_card(
+    path: Path, temperature: float, prior: NDArray[np.float64], metrics: dict[str, Any]
+) -> None:
+    """Write ``audio_lite.json`` beside the model."""
+    card = {
+        'name': 'audio_lite',
+        'version': '1.0',
+        'task': 'audio_classifier',
+        'temperature': round(temperature, 4),
+        'prior': [round(float(p), 6) for p in prior],
+        'input': {
+            'name': 'logmel',
+            'shape': ['batch', BANDS, 'frames'],
+            'dtype': 'float32',
+            'front_end': 'mer_ros.audio.log_mel.log_mel',
+            'sample_rate': SAMPLE_RATE,
+            'hop': HOP,
+            'frames_per_window': 100,
+        },
+        'metrics': metrics,
+        'licence': 'CC-BY-NC-SA-4.0',
+        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    path.with_suffix('.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
