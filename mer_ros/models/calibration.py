@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 
@@ -48,6 +47,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         ValueError: there is nothing to fit on, or the shapes do not fit.
     """
+    from scipy.optimize import minimize_scalar  # only fitting needs it, and it loads slowly
+
     values = np.asarray(logits, np.float64)
     truth = np.asarray(labels, np.int64)
     if values.ndim != 2 or truth.shape != values.shape[:1] or not truth.size:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point32
 from sensor_msgs.msg import RegionOfInterest
 
-from mer_ros.audio.features import AudioFeatures
 from mer_ros.estimates import Estimate, EstimateArray, Evidence, Modality, no_points
 from mer_ros.msg import AudioFeatures as AudioFeaturesMessage
 from mer_ros.msg import Emotion as EmotionMessage
 from mer_ros.msg import EmotionArray as EmotionArrayMessage
 from mer_ros.msg import Evidence as EvidenceMessage
+
+if TYPE_CHECKING:  # importing it costs every node a second of scipy
+    from mer_ros.audio.features import AudioFeatures
 
 NS = 1_000_000_000
 
