@@ -1,137 +1,25 @@
-"""The node that listens to speech: audio in, emotion/audio and emotion/audio/features out."""
+"""The executable that listens: audio in, emotion/audio and emotion/audio/features out."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mer_ros.audio.chunk import AudioChunk
-from mer_ros.audio.pipeline import AudioPipeline
-from mer_ros.audio.settings import AudioSettings
-from mer_ros.audio.timeline import Continuity
-from mer_ros.models import registry
-from mer_ros.msg import AudioFeatures, EmotionArray
-from mer_ros.ros import qos
-from mer_ros.ros.audio_source import AudioSource
-from mer_ros.ros.conversions import features_to_message, to_message
-from mer_ros.ros.diagnostics import Finding
-from mer_ros.ros.node import EmotionNode
-from mer_ros.ros.parameter_spec import Values
-from mer_ros.ros.parameters import AUDIO_EMOTION
 from mer_ros.ros.spin import run
-from mer_ros.ros.worker import Worker
 
-NAME = 'audio_emotion'
-UNREMARKABLE = (Continuity.CONTINUES, Continuity.START)
+if TYPE_CHECKING:
+    from mer_ros.ros.node import EmotionNode
 
 
-class AudioEmotion(EmotionNode):
-    """Estimates the displayed emotion of the speech in each window of sound."""
+def _make() -> EmotionNode:
+    from mer_ros.ros.audio_node import AudioEmotion  # after Ctrl-C is taken care of
 
-    def __init__(self, **options: Any) -> None:
-        """Declare the parameters."""
-        self._pipeline: AudioPipeline | None = None
-        self._publisher: Any = None
-        self._features_publisher: Any = None
-        self._source: AudioSource | None = None
-        self._worker: Worker[bool] | None = None
-        super().__init__(NAME, AUDIO_EMOTION, **options)
-
-    def check(self, values: Values) -> None:
-        """Refuse settings that do not go together."""
-        values.settings(AudioSettings)
-
-    def configure(self) -> None:
-        """Load the models and make the publishers."""
-        values = self.values
-        classifier = registry.create('audio_classifier', values.text('classifier'))
-        activity = registry.create('speech_activity', values.text('activity'))
-        classifier.load()
-        activity.load()
-        self._pipeline = AudioPipeline(classifier, activity, values.settings(AudioSettings))
-        self._publisher = self.create_publisher(EmotionArray, 'emotion/audio', qos.result())
-        self._features_publisher = self.create_publisher(
-            AudioFeatures, 'emotion/audio/features', qos.result()
-        )
-        self.get_logger().info(f'configured {", ".join(self._pipeline.models)}')
-
-    def activate(self) -> None:
-        """Start the worker, look for sound."""
-        self._worker = Worker('audio inference', self._process, self.failed)
-        self._source = AudioSource(self, self._take)
-
-    def deactivate(self) -> None:
-        """Unsubscribe, stop the worker."""
-        if self._source is not None:
-            self._source.close()
-            self._source = None
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
-        if self._pipeline is not None:
-            self._pipeline.reset()
-
-    def cleanup(self) -> None:
-        """Free the models and the publishers."""
-        self._pipeline = None
-        for publisher in (self._publisher, self._features_publisher):
-            if publisher is not None:
-                self.destroy_publisher(publisher)
-        self._publisher = self._features_publisher = None
-
-    def apply(self, names: set[str]) -> None:
-        """Take over what can change at run time."""
-        if self._pipeline is not None:
-            self._pipeline.settings = self.values.settings(AudioSettings)
-
-    def _take(self, chunk: AudioChunk) -> None:
-        """Buffer a chunk; the worker is told that there may be a window."""
-        if self._pipeline is None or self._worker is None:
-            return
-        if not chunk.stamped:
-            self.faults.note(
-                'unstamped_audio',
-                'audio has no stamps: times of arrival are used; publish AudioDataStamped on '
-                'audio_stamped',
-            )
-        if chunk.repaired:
-            self.faults.note(
-                'not_finite', f'{chunk.repaired} audio samples are not finite: silence instead'
-            )
-        placement = self._pipeline.push(chunk)
-        if placement.continuity not in UNREMARKABLE:
-            self.faults.note(f'audio_{placement.continuity.value}', placement.describe())
-        self._worker.put(True)
-
-    def _process(self, _: bool) -> None:
-        pipeline = self._pipeline
-        while pipeline is not None and (window := pipeline.pop(latest=True)) is not None:
-            array, features = pipeline.classify(window)
-            array = replace(array, latency=self.latency(array.stamp_ns))
-            self._publisher.publish(to_message(array))
-            self._features_publisher.publish(features_to_message(features))
-            self.results.tick()
-
-    def findings(self) -> Iterable[Finding]:
-        """Return why there is no sound, if so."""
-        return self._source.findings() if self._source is not None else ()
-
-    def figures(self) -> Mapping[str, object]:
-        """Return counts, rates and names."""
-        values: dict[str, object] = {}
-        if self._pipeline is not None:
-            values['models'] = self._pipeline.models
-            values.update(asdict(self._pipeline.health))
-        if self._source is not None:
-            values.update(self._source.figures())
-        return values
+    return AudioEmotion()
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop."""
-    return run(AudioEmotion, args)
+    return run(_make, args)
 
 
 if __name__ == '__main__':

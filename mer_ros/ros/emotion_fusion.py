@@ -1,245 +1,25 @@
-"""The node that says what face and voice show together: emotion/fused, emotion/debug_image."""
+"""The executable that fuses: emotion/fused and emotion/debug_image."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
-from message_filters import Subscriber
-from rclpy.clock import JumpThreshold
-from rclpy.duration import Duration
-
-from mer_ros.estimates import EstimateArray
-from mer_ros.fusion.engine import FusionEngine
-from mer_ros.fusion.parameters import ParameterTable
-from mer_ros.fusion.sequencing import Sequencer
-from mer_ros.fusion.settings import FusionSettings
-from mer_ros.msg import EmotionArray
-from mer_ros.render.overlay import Scene
-from mer_ros.ros import qos
-from mer_ros.ros.conversions import from_message, to_message
-from mer_ros.ros.debug_image import DebugImage
-from mer_ros.ros.diagnostics import Finding, Level
-from mer_ros.ros.inputs import Monitor
-from mer_ros.ros.node import EmotionNode
-from mer_ros.ros.pairing import BackwardWatch, Pairing
-from mer_ros.ros.parameter_spec import Values
-from mer_ros.ros.parameters import EMOTION_FUSION
 from mer_ros.ros.spin import run
-from mer_ros.ros.worker import Worker
 
-NAME = 'emotion_fusion'
-FACE, AUDIO, JUMP, RENEW = 'face', 'audio', 'jump', 'renew'
-
-JUMP_BACK = Duration(seconds=-0.1)
-"""Two sources of /clock differ by less."""
-
-SHOWN_NS = 2_000_000_000
-"""What is older than this is not drawn any more."""
+if TYPE_CHECKING:
+    from mer_ros.ros.node import EmotionNode
 
 
-class EmotionFusion(EmotionNode):
-    """Fuses face and audio results by their stamps."""
+def _make() -> EmotionNode:
+    from mer_ros.ros.fusion_node import EmotionFusion  # after Ctrl-C is taken care of
 
-    def __init__(self, **options: Any) -> None:
-        """Declare the parameters."""
-        self._table: ParameterTable | None = None
-        self._engine: FusionEngine | None = None
-        self._sequencer: Sequencer | None = None
-        self._publisher: Any = None
-        self._debug: DebugImage | None = None
-        self._monitors: dict[str, Monitor] = {}
-        self._subscribers: list[Subscriber] = []
-        self._pairing: Pairing | None = None
-        self._worker: Worker[tuple[str, Any]] | None = None
-        self._jump_handle: Any = None
-        self._newest: dict[str, EstimateArray] = {}
-        self._jumps = 0
-        super().__init__(NAME, EMOTION_FUSION, **options)
-
-    def check(self, values: Values) -> None:
-        """Refuse settings that do not go together."""
-        values.settings(FusionSettings)
-
-    def configure(self) -> None:
-        """Read the fitted parameters, make the publishers."""
-        self._table = ParameterTable.read()
-        self._renew()
-        self._publisher = self.create_publisher(EmotionArray, 'emotion/fused', qos.result())
-
-    def activate(self) -> None:
-        """Start the worker, subscribe to the results."""
-        self._worker = Worker('fusion', self._work, self.failed, capacity=None, tend=self._tend)
-        self._debug = DebugImage(self, self._scene)
-        watch = BackwardWatch(self._forget_pairs)
-        for stream in (FACE, AUDIO):
-            monitor = Monitor(self, f'{stream} result', reliable=True)
-            subscriber = Subscriber(
-                self,
-                EmotionArray,
-                f'emotion/{stream}',
-                qos_profile=qos.result_input(),
-                event_callbacks=monitor.events(),
-            )
-            monitor.watch(EmotionArray, subscriber.sub)
-            subscriber.registerCallback(partial(watch.see, stream))
-            subscriber.registerCallback(partial(self._enqueue, stream))
-            self._monitors[stream] = monitor
-            self._subscribers.append(subscriber)
-        face, audio = self._subscribers
-        values = self.values
-        self._pairing = Pairing(
-            face, audio, values.integer('sync_queue_size'), values.number('sync_slop')
-        )
-        self._jump_handle = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=JUMP_BACK, on_clock_change=True),
-            post_callback=self._clock_jumped,
-        )
-
-    def deactivate(self) -> None:
-        """Unsubscribe, stop the worker."""
-        if self._jump_handle is not None:
-            self._jump_handle.unregister()
-            self._jump_handle = None
-        for subscriber in self._subscribers:
-            self.destroy_subscription(subscriber.sub)
-        self._subscribers.clear()
-        self._monitors.clear()
-        self._pairing = None
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
-        if self._debug is not None:
-            self._debug.close()
-            self._debug = None
-        self._newest.clear()
-        if self._engine is not None:
-            self._renew()
-
-    def cleanup(self) -> None:
-        """Free the engine and the publisher."""
-        self._table = self._engine = self._sequencer = None
-        if self._publisher is not None:
-            self.destroy_publisher(self._publisher)
-            self._publisher = None
-
-    def apply(self, names: set[str]) -> None:
-        """Go on with new settings; smoothing and hysteresis begin anew."""
-        if self._worker is not None:
-            self._worker.put((RENEW, None))
-
-    def _renew(self) -> None:
-        if self._table is None:
-            return
-        settings = self.values.settings(FusionSettings)
-        self._engine = FusionEngine(settings, self._table)
-        self._sequencer = Sequencer(self._engine, settings, self.values.number('max_hold'))
-
-    # On the executor's thread: only enqueue.
-
-    def _enqueue(self, stream: str, message: Any) -> None:
-        self._monitors[stream].rate.tick()
-        if self._worker is not None:
-            self._worker.put((stream, message))
-
-    def _clock_jumped(self, jump: Any) -> None:
-        self._forget_pairs()
-        if self._worker is not None:
-            self._worker.put((JUMP, None))
-
-    def _forget_pairs(self) -> None:
-        self._jumps += 1
-        if self._pairing is not None:
-            self._pairing.clear()
-
-    # On the worker's thread.
-
-    def _work(self, item: tuple[str, Any]) -> None:
-        what, message = item
-        if self._sequencer is None or self._engine is None:
-            return
-        if what == RENEW:
-            self._publish(self._sequencer.poll(float('inf')))
-            self._renew()
-        elif what == JUMP:
-            self._publish(self._sequencer.poll(float('inf')))
-            self._engine.reset()
-        else:
-            array = from_message(message)
-            push = self._sequencer.push_face if what == FACE else self._sequencer.push_audio
-            fused = push(array, time.monotonic())
-            self._newest[what] = array
-            self._publish(fused)
-
-    def _tend(self) -> float | None:
-        """Fuse what was held long enough; return when to look again."""
-        if self._sequencer is None:
-            return None
-        self._publish(self._sequencer.poll(time.monotonic()))
-        deadline = self._sequencer.deadline()
-        return None if deadline is None else max(deadline - time.monotonic(), 0.001)
-
-    def _publish(self, fused: Iterable[EstimateArray]) -> None:
-        for array in fused:
-            timed = replace(array, latency=self.latency(array.stamp_ns))
-            self._publisher.publish(to_message(timed))
-            self.results.tick()
-            self._newest['fused'] = timed
-            if self._debug is not None and array.image_width:
-                self._debug.offer(array.stamp_ns)
-
-    def _scene(self, stamp_ns: int) -> Scene:
-        """Return what is known at a stamp."""
-        newest = {
-            name: array
-            for name, array in self._newest.copy().items()
-            if abs(array.stamp_ns - stamp_ns) < SHOWN_NS
-        }
-        rates = {stream: monitor.rate.hz() for stream, monitor in self._monitors.copy().items()}
-        fused = newest.get('fused')
-        return Scene(
-            face=newest.get(FACE),
-            audio=newest.get(AUDIO),
-            fused=fused,
-            rates={**rates, 'fused': self.results.hz()},
-            latency=fused.latency if fused is not None else None,
-        )
-
-    def findings(self) -> Iterable[Finding]:
-        """Return which modality is missing: with neither the node is silent."""
-        timeout_s = self.values.number('input_timeout')
-        for monitor in self._monitors.values():
-            why = monitor.why_silent(timeout_s)
-            if why:
-                yield Finding(Level.WARN, why)
-        if self._engine is not None and self._engine.note:
-            yield Finding(Level.WARN, self._engine.note)
-
-    def figures(self) -> Mapping[str, object]:
-        """Return counts, rates and names."""
-        values: dict[str, object] = {}
-        for stream, monitor in self._monitors.items():
-            values[f'{stream}_received'] = monitor.rate.count
-            values[f'{stream}_received_hz'] = monitor.rate.hz()
-            newest = self._newest.get(stream)
-            values[f'{stream}_models'] = newest.models if newest is not None else ()
-        values['jumps_back'] = self._jumps
-        if self._worker is not None:
-            values['waiting'] = self._worker.waiting()
-        if self._pairing is not None:
-            values.update(self._pairing.figures())
-        if self._debug is not None:
-            values.update(self._debug.figures())
-        return values
+    return EmotionFusion()
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop."""
-    return run(EmotionFusion, args)
+    return run(_make, args)
 
 
 if __name__ == '__main__':

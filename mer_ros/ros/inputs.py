@@ -79,15 +79,7 @@ class Monitor:
         return f', {self.lost} lost on the way (README: images get lost)' if self.lost else ''
 
     def _elsewhere(self) -> str:
-        """Return where messages of this type are published instead."""
-        names = [
-            name
-            for name, types in self._node.get_topic_names_and_types()
-            if self._type in types and name != self.topic and self._node.count_publishers(name)
-        ]
-        if not names:
-            return ''
-        return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
+        return ''
 
     def _on_incompatible(self, event: Any) -> None:
         self._node.get_logger().warning(
@@ -137,6 +129,17 @@ class Input(Monitor):
         return SubscriptionEventCallbacks(
             incompatible_qos=self._on_incompatible, message_lost=self._on_lost
         )
+
+    def _elsewhere(self) -> str:
+        """Return where messages of this type are published instead."""
+        names = [
+            name
+            for name, types in self._node.get_topic_names_and_types()
+            if self._type in types and name != self.topic and self._node.count_publishers(name)
+        ]
+        if not names:
+            return ''
+        return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
 
     def _subscribe(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
         create = self._node.create_subscription

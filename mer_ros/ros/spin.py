@@ -5,24 +5,38 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
+from typing import TYPE_CHECKING
 
 from mer_ros.ros import transport
-from mer_ros.ros.errors import NodeError
-from mer_ros.ros.node import EmotionNode
+
+if TYPE_CHECKING:
+    from mer_ros.ros.node import EmotionNode
 
 
 def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     """Run a node until SIGINT or SIGTERM; return the exit status of the process.
 
+    Importing a node takes a second, in which Ctrl-C has to end the process as quietly as later:
+    import it in ``make``.
+
     Args:
-        make: makes the node, after ROS is up.
+        make: imports and makes the node, after ROS is up.
         args: command line; None takes the process's own.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     transport.prepare()
+    try:
+        return _run(make, args)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(make: Callable[[], EmotionNode], args: list[str] | None) -> int:
+    import rclpy
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+    from mer_ros.ros.errors import NodeError
+
     node: EmotionNode | None = None
     try:
         _initialise(args)
@@ -31,7 +45,7 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
         executor.add_node(node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        return 0
     except NodeError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
@@ -46,6 +60,11 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
 
 
 def _initialise(args: list[str] | None) -> None:
+    import rclpy
+    from rclpy.impl.implementation_singleton import rclpy_implementation
+
+    from mer_ros.ros.errors import NodeError
+
     try:
         rclpy.init(args=args)
     except (

@@ -1,0 +1,137 @@
+"""Watches a camera: image_raw in, emotion/face out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mer_ros.face.pipeline import FacePipeline
+from mer_ros.face.settings import FaceSettings
+from mer_ros.models import registry
+from mer_ros.msg import EmotionArray
+from mer_ros.ros import qos
+from mer_ros.ros.conversions import from_time, to_message
+from mer_ros.ros.counters import Rate
+from mer_ros.ros.diagnostics import Finding, Level
+from mer_ros.ros.image_input import image_input
+from mer_ros.ros.images import to_bgr
+from mer_ros.ros.inputs import Input
+from mer_ros.ros.node import EmotionNode
+from mer_ros.ros.pacing import Pacer
+from mer_ros.ros.parameter_spec import Values
+from mer_ros.ros.parameters import FACE_EMOTION
+from mer_ros.ros.worker import Worker
+
+NAME = 'face_emotion'
+
+
+class FaceEmotion(EmotionNode):
+    """Estimates the displayed emotion of every face of every image it can keep up with."""
+
+    def __init__(self, **options: Any) -> None:
+        """Declare the parameters."""
+        self._pipeline: FacePipeline | None = None
+        self._publisher: Any = None
+        self._input: Input | None = None
+        self._worker: Worker[tuple[Any, int]] | None = None
+        self._pacer = Pacer()
+        self._processed = Rate()
+        self._newest_ns = 0
+        self._dropped = 0
+        self._skipped = 0
+        super().__init__(NAME, FACE_EMOTION, **options)
+
+    def check(self, values: Values) -> None:
+        """Refuse settings that do not go together."""
+        values.settings(FaceSettings)
+
+    def configure(self) -> None:
+        """Load the models and make the publisher."""
+        values = self.values
+        pipeline = FacePipeline(
+            registry.create('face_detector', values.text('detector')),
+            registry.create('face_classifier', values.text('classifier')),
+            values.settings(FaceSettings),
+        )
+        pipeline.load()
+        self._pipeline = pipeline
+        self._publisher = self.create_publisher(EmotionArray, 'emotion/face', qos.result())
+        self.get_logger().info(f'configured {", ".join(pipeline.models)}')
+
+    def activate(self) -> None:
+        """Start the worker, subscribe to the image."""
+        self._newest_ns = 0
+        self._worker = Worker('face inference', self._process, self.failed)
+        self._input = image_input(self, self._enqueue)
+        self.get_logger().info(f'watching {self._input.topic}')
+
+    def deactivate(self) -> None:
+        """Unsubscribe, stop the worker."""
+        if self._input is not None:
+            self._input.close()
+            self._input = None
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+        if self._pipeline is not None:
+            self._pipeline.reset()
+
+    def cleanup(self) -> None:
+        """Free the models and the publisher."""
+        self._pipeline = None
+        if self._publisher is not None:
+            self.destroy_publisher(self._publisher)
+            self._publisher = None
+
+    def apply(self, names: set[str]) -> None:
+        """Take over what can change at run time."""
+        if self._pipeline is not None:
+            self._pipeline.settings = self.values.settings(FaceSettings)
+
+    def _enqueue(self, message: Any) -> None:
+        stamp_ns = from_time(message.header.stamp)
+        if stamp_ns == 0:
+            stamp_ns = self.now_ns()
+            self.faults.note(
+                'zero_stamp', 'images have no stamp: the time of arrival is used, set header.stamp'
+            )
+        if stamp_ns < self._newest_ns:
+            self.faults.note('stamp_back', 'image stamps jumped back: faces get new names')
+        self._newest_ns = stamp_ns
+        if not self._pacer.due(stamp_ns, self.values.number('max_rate')):
+            self._skipped += 1
+        elif self._worker is not None:
+            self._dropped += self._worker.put((message, stamp_ns))
+
+    def _process(self, item: tuple[Any, int]) -> None:
+        message, stamp_ns = item
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        array = pipeline.process(to_bgr(message), stamp_ns, message.header.frame_id)
+        self._processed.tick()
+        array = replace(array, latency=self.latency(stamp_ns))
+        self._publisher.publish(to_message(array))
+        self.results.tick()
+
+    def findings(self) -> Iterable[Finding]:
+        """Return why there are no images, if so."""
+        if self._input is not None:
+            why = self._input.why_silent(self.values.number('input_timeout'))
+            if why:
+                yield Finding(Level.WARN, why)
+
+    def figures(self) -> Mapping[str, object]:
+        """Return counts, rates and names."""
+        source = self._input
+        return {
+            'models': self._pipeline.models if self._pipeline is not None else (),
+            'topic': source.topic if source is not None else '',
+            'received': source.rate.count if source is not None else 0,
+            'received_hz': source.rate.hz() if source is not None else 0.0,
+            'processed': self._processed.count,
+            'dropped': self._dropped,
+            'skipped_by_max_rate': self._skipped,
+            'lost_by_transport': source.lost if source is not None else 0,
+        }
