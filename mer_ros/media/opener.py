@@ -58,7 +58,7 @@ def open_source(
             device, rate=audio_rate or DEFAULT_RATE, retry_s=retry_s, clock=clock
         )
     path = Path(spec).expanduser()
-    if path.is_dir():
+    if spec and path.is_dir():
         return ImageFolderSource(path, frame_rate=frame_rate or 10.0, loop=loop)
     if path.is_file():
         return VideoFileSource(path, loop=loop, audio_rate=audio_rate, audio=audio)

@@ -1,0 +1,122 @@
+"""A microphone gives blocks with the time of their first sample, and comes back when lost.
+
+There is no microphone here. What PortAudio does is played by a small stand-in with the part of
+sounddevice's interface that is used; that a machine without one is told so runs the real one.
+"""
+
+import itertools
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mer_ros.media.microphone import MicrophoneSource
+from mer_ros.media.sources import MediaError
+
+
+class PortAudio:
+    """Delivers ``blocks`` blocks each time it is opened, as fast as it can, then goes silent."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, blocks=5, missing=0):
+        self.blocks = blocks
+        self.missing = missing
+        self.opened = 0
+        self.restarts = 0
+
+    def InputStream(self, *, callback, blocksize, channels, **_options):  # noqa: N802
+        self.opened += 1
+        if self.opened <= self.missing:
+            raise self.PortAudioError('Error querying device -1')
+        return Stream(self, callback, blocksize, channels)
+
+    def _terminate(self):
+        self.restarts += 1
+
+    def _initialize(self):
+        pass
+
+
+class Stream:
+    def __init__(self, owner, callback, size, channels):
+        self.active = True
+        self._arguments = (owner, callback, size, channels)
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._deliver)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._thread.join()
+
+    def _deliver(self):
+        owner, callback, size, channels = self._arguments
+        timing = SimpleNamespace(currentTime=50.0, inputBufferAdcTime=49.9)
+        status = SimpleNamespace(input_overflow=False)
+        for index in range(owner.blocks):
+            callback(np.full((size, channels), index, np.int16), size, timing, status)
+        self.active = False
+
+
+def test_blocks_carry_the_time_of_their_first_sample():
+    source = MicrophoneSource(clock=lambda: 1_000.0, portaudio=PortAudio(), channels=2)
+    blocks = list(itertools.islice(source, 3))
+    assert [block.stamp_s for block in blocks] == pytest.approx([999.9] * 3)
+    assert [int(block.samples[0, 0]) for block in blocks] == [0, 1, 2]
+    assert (blocks[0].samples.shape, blocks[0].samples.dtype) == ((480, 2), np.int16)
+    assert source.audio_format.rate == blocks[0].rate == 16_000
+
+
+def test_a_lost_microphone_is_opened_again():
+    portaudio = PortAudio(blocks=2)
+    source = MicrophoneSource(portaudio=portaudio, retry_s=0.01)
+    assert len(list(itertools.islice(source, 6))) == 6
+    assert portaudio.opened == 3
+    assert portaudio.restarts == 2
+
+
+def test_a_missing_microphone_is_reported_until_it_is_there():
+    portaudio = PortAudio(missing=3)
+    source = MicrophoneSource(portaudio=portaudio, retry_s=0.01)
+    assert next(iter(source)).samples.size
+    assert portaudio.opened == 4
+    assert source.problem == ''
+
+
+def test_without_retry_a_missing_microphone_is_an_error():
+    source = MicrophoneSource(portaudio=PortAudio(missing=1), retry_s=None)
+    with pytest.raises(MediaError, match='plug one in'):
+        list(source)
+    with pytest.raises(MediaError, match='unplugged'):
+        list(MicrophoneSource(portaudio=PortAudio(), retry_s=None))
+
+
+def test_blocks_that_nobody_takes_are_lost_oldest_first():
+    portaudio = PortAudio(blocks=300)
+    source = MicrophoneSource(portaudio=portaudio, retry_s=None)
+    reader = iter(source)
+    next(reader)
+    time.sleep(0.3)
+    rest = []
+    with pytest.raises(MediaError):
+        rest.extend(int(block.samples[0, 0]) for block in reader)
+    assert source.lost > 100
+
+
+def test_close_ends_the_iteration():
+    source = MicrophoneSource(portaudio=PortAudio(blocks=50), retry_s=0.01)
+    for taken, _ in enumerate(source, start=1):
+        if taken == 4:
+            source.close()
+    assert taken == 4
+
+
+def test_this_machine_has_sounddevice_and_says_what_is_missing():
+    source = MicrophoneSource('no such microphone', retry_s=None)
+    with pytest.raises(MediaError, match=r'libportaudio2|cannot open microphone'):
+        list(source)
