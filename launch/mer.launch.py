@@ -109,7 +109,7 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         own['source'] = ParameterValue(given['source'], value_type=str)
         own['loop'] = given['loop'] == 'true'
         own['compressed'] = given['image_transport'] == 'compressed'
-        own['wait_for_subscribers'] = True
+        own['wait_for_subscribers'] = 20.0
     return Node(
         package='mer_ros',
         executable=name,

@@ -112,7 +112,7 @@ def graph_of(args: argparse.Namespace) -> Graph:
             'loop': args.loop,
             'rate': args.rate,
             'exit_at_end': True,
-            'wait_for_subscribers': True,
+            'wait_for_subscribers': 20.0,
             'compressed': args.image_transport == 'compressed',
         }
     return Graph(

@@ -1,0 +1,311 @@
+"""A file, a folder of images, a webcam or a microphone in the place of robot drivers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from audio_common_msgs.msg import AudioDataStamped, AudioInfo
+from numpy.typing import NDArray
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, Image
+
+from mer_ros.media.opener import open_source
+from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, Source, VideoFrame
+from mer_ros.ros import qos
+from mer_ros.ros.conversions import to_time
+from mer_ros.ros.counters import Quantiles, Rate
+from mer_ros.ros.diagnostics import Finding, Level
+from mer_ros.ros.errors import NodeError, ParameterError
+from mer_ros.ros.media_messages import (
+    audio_info_message,
+    audio_message,
+    compressed_message,
+    image_message,
+)
+from mer_ros.ros.node import EmotionNode
+from mer_ros.ros.parameter_spec import Values
+from mer_ros.ros.parameters import NODES
+from mer_ros.ros.playout import in_due_order
+from mer_ros.ros.read_ahead import ReadAhead
+
+CLOCK_PERIOD_S = 0.01
+SETTLE_S = 0.3
+"""A publisher sees a subscription a little before the subscription sees the publisher."""
+
+FAREWELL_S = 0.5
+"""How long the last messages get before the process ends."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the sources together give.
+
+    Attributes:
+        pictures: whether there are any.
+        sound: its format; None without.
+    """
+
+    pictures: bool
+    sound: AudioFormat | None
+
+
+class MediaSource(EmotionNode):
+    """Publishes pictures and sound in step: stamp = start + presentation time."""
+
+    def __init__(self, **options: Any) -> None:
+        """Declare the parameters; see :class:`EmotionNode`."""
+        super().__init__('media_source', NODES['media_source'], **options)
+        self.status = 0
+        self.images = Rate()
+        self.blocks = Rate()
+        self._behind = Quantiles()
+        self._sources: list[Source] = []
+        self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._ended = 0
+        self._problem = ''
+        self._outputs: dict[str, Any] = {}
+        self._offer = Offer(False, None)
+
+    # Lifecycle.
+
+    def check(self, values: Values) -> None:
+        """Refuse what does not go together."""
+        live = values.text('source').startswith(('webcam', 'camera', 'mic'))
+        if values.flag('publish_clock') and (live or not values.text('source')):
+            raise ParameterError('publish_clock needs a file or folder as source')
+        if values.number('rate') != 1.0 and (live or values.flag('microphone')):
+            raise ParameterError('rate must be 1.0 with a webcam or microphone')
+
+    def configure(self) -> None:
+        """Look at what the sources give and make the publishers for it."""
+        sources = self._open()
+        self._offer = Offer(
+            any(source.frame_rate > 0 for source in sources),
+            next((source.audio_format for source in sources if source.audio_format), None),
+        )
+        for source in sources:
+            source.close()
+        make = self.create_publisher
+        if self._offer.pictures:
+            profile = qos.image(self.values.text('image_reliability'))
+            self._outputs['image'] = make(Image, 'image_raw', profile)
+            if self.values.flag('compressed'):
+                topic = f'{self._outputs["image"].topic_name}/compressed'
+                self._outputs['compressed'] = make(CompressedImage, topic, profile)
+        if self._offer.sound is not None:
+            self._outputs['audio'] = make(AudioDataStamped, 'audio_stamped', qos.audio(True))
+            info = make(AudioInfo, 'audio_info', qos.audio_info(True))
+            info.publish(audio_info_message(self._offer.sound))
+            self._outputs['info'] = info
+        if self.values.flag('publish_clock'):
+            self._outputs['clock'] = make(Clock, '/clock', 10)
+
+    def activate(self) -> None:
+        """Begin to play, each source on a thread of its own."""
+        self._stop = threading.Event()
+        self._ended = 0
+        self._sources = self._open()
+        self._threads = [
+            threading.Thread(target=self._run, args=(source,), name=source.name, daemon=True)
+            for source in self._sources
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def deactivate(self) -> None:
+        """Stop playing and free the devices."""
+        self._stop.set()
+        for source in self._sources:
+            source.close()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(5.0)
+
+    def cleanup(self) -> None:
+        """Take the publishers away."""
+        for publisher in self._outputs.values():
+            self.destroy_publisher(publisher)
+        self._outputs = {}
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Configure; without a source the process may end at once."""
+        result = super().on_configure(state)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self._end(1)
+        return result
+
+    def _open(self) -> list[Source]:
+        values = self.values
+        microphone = values.flag('microphone')
+        if not values.text('source') and not microphone:
+            raise NodeError('nothing to play: set the parameter source or microphone')
+        specs = [values.text('source')] if values.text('source') else []
+        if microphone:
+            device = values.text('microphone_device')
+            specs.append(f'microphone:{device}' if device else 'microphone')
+        return [
+            open_source(
+                spec,
+                loop=values.flag('loop'),
+                frame_rate=values.number('frame_rate'),
+                width=values.integer('width'),
+                height=values.integer('height'),
+                audio=values.flag('audio') and not microphone,
+                retry_s=values.number('retry_period'),
+            )
+            for spec in specs
+        ]
+
+    # Playing.
+
+    def _run(self, source: Source) -> None:
+        """Play one source to its end; a thread's whole life."""
+        try:
+            self._await_subscribers()
+            if source.live:
+                for item in source:
+                    self._publish(item, round(item.stamp_s * 1e9))
+            else:
+                self._play(source)
+        except MediaError as error:
+            self.trouble = str(error)
+            self.get_logger().error(self.trouble)
+            self._end(1)
+            return
+        except Exception as error:  # noqa: BLE001 - logged and counted; a thread has no caller
+            self.failed(error)
+            self._end(1)
+            return
+        if not self._stop.is_set():
+            self._ended += 1
+            self.get_logger().info(f'{source.name} has come to its end')
+            if self._ended == len(self._sources):
+                self._end(0)
+
+    def _play(self, source: Source) -> None:
+        """Publish the items of a file at their times, by the steady clock."""
+        rate = self.values.number('rate')
+        with ReadAhead(in_due_order(source)) as items:
+            start_ns, begun, tick_s = 0, 0.0, 0.0
+            for due_s, item in items:
+                if not start_ns:
+                    start_ns, begun = time.time_ns(), time.monotonic()
+                while 'clock' in self._outputs and tick_s <= due_s:
+                    if self._stop.wait(max(begun + tick_s / rate - time.monotonic(), 0.0)):
+                        return
+                    stamp = to_time(start_ns + round(tick_s * 1e9))
+                    self._outputs['clock'].publish(Clock(clock=stamp))
+                    tick_s += CLOCK_PERIOD_S
+                due = begun + due_s / rate
+                if self._stop.wait(max(due - time.monotonic(), 0.0)):
+                    return
+                self._behind.add(time.monotonic() - due)
+                self._publish(item, start_ns + round(item.stamp_s * 1e9))
+
+    def _publish(self, item: VideoFrame | AudioBlock, stamp_ns: int) -> None:
+        if not self.context.ok():
+            return
+        if isinstance(item, AudioBlock):
+            frame_id = self.values.text('audio_frame_id')
+            self._outputs['audio'].publish(audio_message(item.samples, stamp_ns, frame_id))
+            self.blocks.tick()
+            if not self._offer.pictures:
+                self.results.tick()
+            return
+        image = self._limited(item.image_bgr)
+        frame_id = self.values.text('frame_id')
+        compressed = self._outputs.get('compressed')
+        if compressed is not None:
+            quality = self.values.integer('jpeg_quality')
+            compressed.publish(compressed_message(image, stamp_ns, frame_id, quality))
+        if compressed is None or self._outputs['image'].get_subscription_count():
+            self._outputs['image'].publish(image_message(image, stamp_ns, frame_id))
+        self.images.tick()
+        self.results.tick()
+        self.latency(stamp_ns)
+
+    def _limited(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the image, made smaller when it is larger than the limits."""
+        height, width = image.shape[:2]
+        factor = min(
+            1.0,
+            (self.values.integer('max_width') or width) / width,
+            (self.values.integer('max_height') or height) / height,
+        )
+        if factor == 1.0:
+            return image
+        size = (max(round(width * factor), 1), max(round(height * factor), 1))
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _await_subscribers(self) -> None:
+        """Wait until what is offered is subscribed, or for as long as the parameter says."""
+        patience = self.values.number('wait_for_subscribers')
+        if not patience:
+            return
+        end = time.monotonic() + patience
+        while self._unheard():
+            if time.monotonic() > end:
+                self.get_logger().warning(f'nobody subscribes to {", ".join(self._unheard())}')
+                return
+            if self._stop.wait(0.02):
+                return
+        self._stop.wait(SETTLE_S)
+
+    def _unheard(self) -> list[str]:
+        """Return the offered topics that have no subscriber."""
+        groups = [('image', 'compressed'), ('audio',)]
+        return [
+            str(self._outputs[group[0]].topic_name)
+            for group in groups
+            if group[0] in self._outputs
+            and not any(
+                self._outputs[each].get_subscription_count()
+                for each in group
+                if each in self._outputs
+            )
+        ]
+
+    def _end(self, status: int) -> None:
+        """End the process when that is wanted at the end of a file."""
+        self.status = status
+        if not self.values.flag('exit_at_end'):
+            return
+        self.diagnose()
+        time.sleep(FAREWELL_S)
+        self.context.try_shutdown()
+
+    # Diagnostics.
+
+    def findings(self) -> Iterable[Finding]:
+        """Return what is wrong with the devices, and the end of a file."""
+        problem = '; '.join(source.problem for source in self._sources if source.problem)
+        if problem != self._problem:
+            self._problem = problem
+            if problem:
+                self.get_logger().error(problem)
+            else:
+                self.get_logger().info('the device is back')
+        if problem:
+            yield Finding(Level.ERROR, problem)
+        if self._ended:
+            yield Finding(Level.STALE, 'the source has come to its end')
+
+    def figures(self) -> Mapping[str, object]:
+        """Return the counts."""
+        return {
+            'source': [source.name for source in self._sources],
+            'images': self.images.count,
+            'images_hz': self.images.hz(),
+            'audio_blocks': self.blocks.count,
+            'lost': sum(source.lost for source in self._sources),
+            'behind_p95_ms': self._behind.p50_p95()[1] * 1e3,
+            'ended': bool(self._sources) and self._ended == len(self._sources),
+        }
