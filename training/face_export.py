@@ -1,0 +1,198 @@
+"""From a trained face net to the shipped ONNX file and its card.
+
+Temperature and class offsets are fitted on the held-out part of train; the figures in the card
+are of the ONNX file itself, run by ONNX Runtime, on ``fer2013_valid.npz``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mer_ros import metrics
+from mer_ros.emotions import COUNT, LABELS
+from training.face_data import FaceSet
+from training.face_net import SIZE, DeployedFaceNet, FaceNet, predict
+
+VERSION = '1.0'
+LICENCE = 'LicenseRef-FER2013-research-use'
+MAX_DIFFERENCE = 1e-4
+RESAMPLES = 2000
+ENOUGH = 20
+"""Images that a class needs to count in ``uar_20``."""
+
+
+def fit_calibration(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], ridge: float = 0.02
+) -> tuple[float, NDArray[np.float32]]:
+    """Return (temperature, offsets (7,)) that make softmax((logits + offsets) / T) fit.
+
+    Minimises the mean log loss (Guo et al., 2017) with the offsets held near zero by ``ridge``,
+    since the rare classes have few images.
+    """
+    scores = torch.from_numpy(logits).double()
+    truth = torch.from_numpy(labels)
+    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    offsets = torch.zeros(COUNT, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [log_temperature, offsets], max_iter=200, line_search_fn='strong_wolfe'
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        calibrated = (scores + offsets) / log_temperature.exp()
+        loss = torch.nn.functional.cross_entropy(calibrated, truth) + ridge * offsets.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return float(log_temperature.exp().item()), offsets.detach().float().numpy()
+
+
+def bootstrap(
+    truth: NDArray[np.int64], predicted: NDArray[np.int64], seed: int = 0
+) -> dict[str, list[float]]:
+    """Return the 95 % intervals of accuracy, UAR and UAR over classes with 20 images or more."""
+    generator = np.random.default_rng(seed)
+    rows: dict[str, list[float]] = {'accuracy': [], 'uar': [], 'uar_20': []}
+    large = np.bincount(truth, minlength=COUNT) >= ENOUGH
+    for _ in range(RESAMPLES):
+        drawn = generator.integers(0, len(truth), len(truth))
+        confusion = metrics.confusion_matrix(truth[drawn], predicted[drawn])
+        rows['accuracy'].append(float(np.trace(confusion) / len(truth)))
+        rows['uar'].append(metrics.uar(confusion))
+        recall = np.diag(confusion)[large] / np.maximum(confusion.sum(axis=1)[large], 1)
+        rows['uar_20'].append(float(recall.mean()))
+    return {
+        name: [round(float(edge), 4) for edge in np.percentile(values, (2.5, 97.5))]
+        for name, values in rows.items()
+    }
+
+
+def scores(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the fields of ``mer evaluate``, recall a class, and the intervals."""
+    row = metrics.score(truth, probabilities)
+    confusion = np.asarray(row['confusion'])
+    support = confusion.sum(axis=1)
+    recall = np.diag(confusion) / np.maximum(support, 1)
+    row['uar_20'] = float(recall[support >= ENOUGH].mean())
+    row['recall'] = {
+        name: round(float(value), 4) for name, value in zip(LABELS, recall, strict=True)
+    }
+    row['interval_95'] = bootstrap(truth, probabilities.argmax(axis=1))
+    return {name: round(x, 4) if isinstance(x, float) else x for name, x in row.items()}
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Return (N, 7) calibrated probabilities."""
+    scaled = logits.astype(np.float64) / temperature
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+class ShippedNet:
+    """The ONNX file, run on one core."""
+
+    def __init__(self, path: Path) -> None:
+        """Load it."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider']
+        )
+
+    def __call__(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return (logits (N, 7), face_logit (N,)) of (N, 48, 48) images in 0..255."""
+        logits, faces = [], []
+        for start in range(0, len(images), 256):
+            batch = images[start : start + 256, None].astype(np.float32)
+            logit, face = self._session.run(['logits', 'face_logit'], {'images': batch})
+            logits.append(logit)
+            faces.append(face)
+        return np.concatenate(logits), np.concatenate(faces)
+
+
+def write_onnx(net: FaceNet, offsets: NDArray[np.float32], path: Path) -> None:
+    """Write the net as ONNX with batch normalisation folded into the convolutions."""
+    names = ['images', 'logits', 'face_logit']
+    deployed = DeployedFaceNet(net, torch.from_numpy(offsets)).eval()
+    torch.onnx.export(
+        deployed.to(memory_format=torch.contiguous_format),
+        (torch.zeros(2, 1, SIZE, SIZE),),
+        str(path),
+        input_names=names[:1],
+        output_names=names[1:],
+        dynamic_axes={name: {0: 'faces'} for name in names},
+        opset_version=17,
+        dynamo=False,
+    )
+    onnx.checker.check_model(onnx.load(str(path)), full_check=True)
+
+
+def parameter_count(path: Path) -> int:
+    """Return the number of trained values in an ONNX file."""
+    return sum(int(np.prod(weight.dims)) for weight in onnx.load(str(path)).graph.initializer)
+
+
+def export(
+    net: FaceNet, held_out: FaceSet, valid: FaceSet, out: Path, recipe: dict[str, Any]
+) -> dict[str, Any]:
+    """Write ``face_lite.onnx`` and ``face_lite.json`` to ``out``; return the card.
+
+    Raises:
+        RuntimeError: the ONNX file's logits differ from the net's by more than 1e-4.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    sure = held_out.majority >= 0
+    raw = predict(net, held_out.images)[0][:, :COUNT].numpy()
+    temperature, offsets = fit_calibration(raw[sure], held_out.majority[sure])
+    path = out / 'face_lite.onnx'
+    write_onnx(net, offsets, path)
+    shipped = ShippedNet(path)
+    logits, face = shipped(valid.images)
+    torch_logits, torch_face = predict(net, valid.images)
+    difference = max(
+        float(np.abs(logits - (torch_logits[:, :COUNT].numpy() + offsets)).max()),
+        float(np.abs(face - torch_face.numpy()).max()),
+    )
+    if difference > MAX_DIFFERENCE:
+        raise RuntimeError(f'{path} differs from the trained net by {difference:.2g}')
+    held_out_probabilities = softmax(raw[sure] + offsets, temperature)
+    probabilities = softmax(logits, temperature)
+    known = valid.majority >= 0
+    prior = np.maximum(held_out_probabilities.mean(axis=0), 1e-4)
+    card = {
+        'name': 'face_lite',
+        'version': VERSION,
+        'task': 'face_classifier',
+        'temperature': round(temperature, 4),
+        'prior': [round(float(share), 5) for share in prior / prior.sum()],
+        'input': {
+            'name': 'images',
+            'shape': ['faces', 1, SIZE, SIZE],
+            'dtype': 'float32',
+            'range': [0, 255],
+            'colour': 'grey',
+        },
+        'metrics': {
+            'parameters': parameter_count(path),
+            'ferplus': scores(valid.majority[known], probabilities[known]),
+            'original': scores(valid.original, probabilities),
+            'held_out_ferplus': scores(held_out.majority[sure], held_out_probabilities),
+            'onnx_difference': float(f'{difference:.1e}'),
+        },
+        'recipe': recipe,
+        'licence': LICENCE,
+        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    (out / 'face_lite.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
+    return card
