@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_ros import emotions
@@ -35,6 +35,7 @@ def test_folding_ravdess_adds_calm_to_neutral():
     assert folded.dtype == np.float32
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
 def test_folding_keeps_the_sum(values):
     folded = emotions.fold(values, emotions.RAVDESS_ORDER)
@@ -55,6 +56,7 @@ def test_valence_and_arousal_of_a_certain_emotion_are_its_own():
     assert tuple(points[Emotion.NEUTRAL]) == (0.0, 0.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1), min_size=7, max_size=7))
 def test_valence_and_arousal_stay_in_range(weights):
     point = emotions.valence_arousal(np.array(weights) / sum(weights))

@@ -56,7 +56,11 @@ class HaarDetector:
             )
         path = store.find('haar')
         cascade = cv2.CascadeClassifier()
-        if not cascade.load(str(path)):
+        try:
+            read = cascade.load(str(path))
+        except cv2.error:  # a file that is no XML at all; OpenCV has logged what it saw
+            read = False
+        if not read:
             raise ModelError(f'OpenCV cannot read {path}: install opencv again')
         self._cascade = cascade
 

@@ -81,9 +81,7 @@ class MouthMotion:
         return min(earlier, key=lambda view: abs(view[0] - due), default=None)
 
 
-def residual_motion(
-    before: NDArray[np.uint8], after: NDArray[np.uint8]
-) -> tuple[float, float]:
+def residual_motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[float, float]:
     """Return how far the mouth and the rest of the face moved beyond the head's motion.
 
     Args:

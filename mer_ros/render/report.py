@@ -68,7 +68,7 @@ def reliability(truth: ArrayLike, probabilities: ArrayLike, title: str) -> Image
     hits = np.bincount(bins, right, minlength=ECE_BINS) / np.maximum(count, 1)
     sure = np.bincount(bins, top, minlength=ECE_BINS) / np.maximum(count, 1)
 
-    image = _sheet(_SIDE, _SIDE + 110)
+    image = _sheet(_SIDE + 110, _SIDE)
     put(image, title, 10, 20, 11, INK, bold=True)
     ece = expected_calibration_error(truth, table)
     put(image, f'{len(top)} items, accuracy {right.mean():.3f}, ECE {ece:.3f}', 10, 38, 9, INK)
@@ -76,7 +76,7 @@ def reliability(truth: ArrayLike, probabilities: ArrayLike, title: str) -> Image
         level = _TOP + _SIDE - _SIDE * step // 10
         _fill(image, _LEFT, level, _SIDE, 1, GRID)
         put(image, f'{step / 10:.1f}', _LEFT - 34, level + 4, 9, INK)
-    put(image, 'share right', 8, _TOP + _SIDE // 2, 9, INK)
+    put(image, 'share right', 8, _TOP - 8, 9, INK)
     for index in range(ECE_BINS):
         if not count[index]:
             continue
@@ -107,8 +107,7 @@ def save(image: Image, path: Path) -> None:
 
 
 def _sheet(high: int, wide: int) -> Image:
-    shape = (_TOP + high + _EDGE + (110 if high == _SIDE else 0), _LEFT + wide + _EDGE, 3)
-    return np.full(shape, PAPER, np.uint8)
+    return np.full((_TOP + high + _EDGE, _LEFT + wide + _EDGE, 3), PAPER, np.uint8)
 
 
 def _fill(image: Image, x: int, y: int, wide: int, high: int, colour: Colour) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -10,6 +10,7 @@ from mer_ros.models import calibration
 LOGITS = arrays(np.float64, (4, 7), elements=st.floats(-500, 500))
 
 
+@settings(deadline=None)
 @given(LOGITS)
 def test_softmax_sums_to_one_for_any_logits(logits):
     rows = calibration.softmax(logits)
@@ -17,6 +18,7 @@ def test_softmax_sums_to_one_for_any_logits(logits):
     np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(LOGITS, st.floats(0.1, 10))
 def test_temperature_never_changes_the_label(logits, temperature):
     rows = calibration.calibrate(logits, temperature)
