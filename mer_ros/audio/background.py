@@ -1,7 +1,8 @@
 """Per-frame record of a stream: where there is speech, and how loud the background is.
 
-Frames are those of the speech activity (512 samples, 32 ms). The background is what the frames
-without speech of the last ten seconds show; it needs no model of its own.
+Frames are those of the speech activity (512 samples, 32 ms). The background is what frames well
+away from speech showed in the last ten seconds. Where speech left none, it is the quietest tenth
+of the frames: between words speech falls back to the background (minimum statistics, Martin, 2001).
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ SPEECH = 0.5
 """P(speech) of a frame from which it counts as speech (silero's own default)."""
 QUIET = 0.2
 """P(speech) below which a frame counts as background; between the two it counts as neither."""
+GUARD = 3
+"""Frames before and after a frame that must be background too: the activity notices speech up to
+three frames late, most of all at the start of a stream, and what it misses is speech at full level.
+"""
+ENOUGH = 5
+"""Frames of background (0.16 s) from which its level is known."""
+ENOUGH_OF_ANY = 62
+"""Frames (2 s) from which the quietest tenth says something; less may be one long vowel."""
 MEMORY = 312
 """Frames (10 s) the background is estimated from."""
 FLOOR_DBFS = -96.0
@@ -47,6 +56,7 @@ class Background:
     def reset(self) -> None:
         """Forget everything."""
         self._quiet: deque[float] = deque(maxlen=MEMORY)
+        self._any: deque[float] = deque(maxlen=MEMORY)
         self._spectrum: Samples = np.zeros(0, np.float32)
         self._restart(0, 0)
 
@@ -56,6 +66,7 @@ class Background:
         self._position = position
         self._leftover: Samples = np.zeros(0, np.float32)
         self._frames: deque[tuple[int, float, float]] = deque()
+        self._recent: deque[tuple[Samples, float, bool]] = deque(maxlen=2 * GUARD + 1)
 
     def annotate(self, window: Window) -> Window:
         """Return the window with its speech frames, levels and the background known by then.
@@ -76,7 +87,7 @@ class Background:
             window,
             speech=np.array([speech for _, speech, _ in inside], np.float32),
             speech_dbfs=level_dbfs(float(np.mean(spoken))) if spoken else float('nan'),
-            noise_dbfs=level_dbfs(float(np.median(self._quiet))) if self._quiet else float('nan'),
+            noise_dbfs=self._noise_dbfs(),
             noise_spectrum=self._spectrum,
         )
 
@@ -86,10 +97,19 @@ class Background:
             frame = stream[index * FRAME : (index + 1) * FRAME]
             power = float(np.mean(np.square(frame)))
             self._frames.append((self._position, float(probability), power))
+            self._any.append(power)
             self._position += FRAME
-            if probability < QUIET:
-                self._learn(frame, power)
+            self._recent.append((frame, power, probability < QUIET))
+            if len(self._recent) > 2 * GUARD and all(quiet for _, _, quiet in self._recent):
+                self._learn(*self._recent[GUARD][:2])
         self._leftover = stream[stream.size // FRAME * FRAME :]
+
+    def _noise_dbfs(self) -> float:
+        if len(self._quiet) >= ENOUGH:
+            return level_dbfs(float(np.median(self._quiet)))
+        if len(self._any) >= ENOUGH_OF_ANY:
+            return level_dbfs(float(np.percentile(self._any, 10.0)))
+        return float('nan')
 
     def _learn(self, frame: Samples, power: float) -> None:
         self._quiet.append(power)

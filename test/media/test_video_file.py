@@ -235,7 +235,7 @@ def test_cover_art_is_no_film(film, tmp_path):
     song = tmp_path / 'song.mp3'
     with av.open(str(cover)) as picture, av.open(str(song), 'w') as container:
         art = container.add_stream_from_template(picture.streams.video[0])
-        art.disposition = av.stream.Disposition.attached_pic
+        art.disposition = av.stream.Disposition.attached_pic.value
         tune = container.add_stream('mp3', rate=44_100)
         frame = av.AudioFrame.from_ndarray(
             np.zeros((1, 11_520), np.int16), format='s16', layout='mono'
