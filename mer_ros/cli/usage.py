@@ -23,7 +23,7 @@ class Usage:
         self._before = {name: _cpu_s(each) for name, each in self._processes.items()}
 
     def since_start(self) -> dict[str, dict[str, float]]:
-        """Return ``cpu`` (cores busy on average) and ``rss_mb`` by name, of those that still run."""
+        """Return ``cpu`` (busy cores, mean) and ``rss_mb`` by name, of those that still run."""
         seconds = max(time.monotonic() - self._begun, 1e-6)
         found: dict[str, dict[str, float]] = {}
         for name, process in self._processes.items():
