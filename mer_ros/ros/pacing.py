@@ -25,5 +25,6 @@ class Pacer:
         self._last_ns = stamp_ns
         if stamp_ns < self._due_ns - SLACK_NS:
             return False
-        self._due_ns = max(self._due_ns, stamp_ns - period_ns) + period_ns
+        # What was missed is made up for by at most half a period.
+        self._due_ns = max(self._due_ns, stamp_ns - period_ns // 2) + period_ns
         return True

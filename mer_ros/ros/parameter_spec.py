@@ -210,7 +210,7 @@ def from_settings(
             ParameterSpec(
                 field.name,
                 field.default,
-                text[0].upper() + text[1:].rstrip('.') + '.',
+                _sentence(text),
                 minimum=low,
                 maximum=high,
                 choices=tuple(field.metadata.get('choices', ())),
@@ -218,3 +218,8 @@ def from_settings(
             )
         )
     return tuple(specs)
+
+
+def _sentence(text: str) -> str:
+    choice = text.split(' ', 1)[0].endswith(':')  # a value is written as it is set
+    return (text if choice else text[0].upper() + text[1:]).rstrip('.') + '.'

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mer_ros.ros.counters import Faults, Quantiles, Rate
+from mer_ros.ros.pacing import Pacer
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Log:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def warning(self, message: str) -> bool:
+        self.lines.append(message)
+        return True
+
+    def info(self, message: str) -> bool:
+        return True
+
+
+def test_a_rate_is_that_of_the_last_seconds() -> None:
+    clock = Clock()
+    rate = Rate(clock)
+    for _ in range(300):
+        clock.now += 1 / 30
+        rate.tick()
+    assert rate.hz() == pytest.approx(30, rel=0.02)
+    assert rate.count == 300
+    clock.now += 60
+    assert rate.hz() == 0
+    assert rate.silence_s() == pytest.approx(60)
+
+
+def test_a_rate_is_right_soon_after_the_start() -> None:
+    clock = Clock()
+    rate = Rate(clock)
+    for _ in range(10):
+        clock.now += 0.1
+        rate.tick()
+    assert rate.hz() == pytest.approx(10)
+
+
+def test_silence_counts_from_the_start_where_nothing_came() -> None:
+    clock = Clock()
+    rate = Rate(clock)
+    clock.now += 3
+    assert rate.silence_s() == 3
+
+
+def test_quantiles_of_the_last_values() -> None:
+    kept = Quantiles(size=100)
+    assert all(math.isnan(value) for value in kept.p50_p95())
+    for value in range(1000):
+        kept.add(value)
+    assert kept.p50_p95() == pytest.approx((949.5, 994.05))
+
+
+def test_a_fault_is_logged_once_and_counted_always() -> None:
+    clock, log = Clock(), Log()
+    faults = Faults(log, clock)
+    for _ in range(50):
+        clock.now += 0.1
+        faults.note('wrong_step', 'the step is wrong')
+    faults.note('empty_image', 'nothing in it')
+    assert len(log.lines) == 2
+    assert faults.counts() == {'wrong_step': 50, 'empty_image': 1}
+    assert faults.total() == 51
+
+
+def test_a_fault_is_logged_again_after_a_good_while() -> None:
+    clock, log = Clock(), Log()
+    faults = Faults(log, clock)
+    for _ in range(3):
+        faults.note('wrong_step', 'the step is wrong')
+        clock.now += 11
+    assert len(log.lines) == 3
+
+
+def test_recent_faults_go_away() -> None:
+    clock = Clock()
+    faults = Faults(Log(), clock)
+    faults.note('first', 'a')
+    clock.now += 1
+    faults.note('second', 'b')
+    assert faults.recent(5) == {'second': 'b', 'first': 'a'}
+    clock.now += 4.5
+    assert faults.recent(5) == {'second': 'b'}
+
+
+def stamps(rate: float, count: int, jitter_ns: int = 0) -> list[int]:
+    return [round(i * 1e9 / rate) + (jitter_ns if i % 2 else 0) for i in range(count)]
+
+
+@pytest.mark.parametrize(('source', 'wanted'), [(30, 10), (30, 15), (30, 20), (25, 24), (30, 7)])
+def test_a_pacer_keeps_to_the_rate_on_average(source: float, wanted: float) -> None:
+    pacer = Pacer()
+    passed = sum(pacer.due(stamp, wanted) for stamp in stamps(source, source * 20))
+    assert passed == pytest.approx(wanted * 20, abs=2)
+
+
+def test_a_pacer_lets_all_pass_at_the_rate_of_the_source_and_at_zero() -> None:
+    for rate in (0.0, 30.0):
+        pacer = Pacer()
+        assert all(pacer.due(stamp, rate) for stamp in stamps(30, 300, jitter_ns=500_000))
+
+
+def test_a_pacer_goes_on_after_a_step_back_and_after_a_gap() -> None:
+    pacer = Pacer()
+    for stamp in stamps(30, 300):
+        pacer.due(stamp, 10)
+    assert pacer.due(0, 10)
+    assert pacer.due(10**12, 10)
+    assert not pacer.due(10**12 + 33_000_000, 10)
