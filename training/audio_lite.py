@@ -170,11 +170,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--speakers', choices=('train', 'train+dev', 'all'), default='train')
+    parser.add_argument('--speakers', choices=('train', 'all'), default='train')
     parser.add_argument('--branch', type=Path, help='state to start from')
-    parser.add_argument('--temperature', type=float, help='do not fit it (dev is trained on)')
+    parser.add_argument(
+        '--twin', type=Path, help='card of the run branched from: its temperature and figures'
+    )
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     args = parser.parse_args(words)
+    if args.speakers != 'train' and not args.twin:
+        parser.error(f'--speakers {args.speakers} leaves nothing to measure on; give --twin CARD')
     args.work.mkdir(parents=True, exist_ok=True)
     args.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
@@ -186,18 +190,24 @@ def main(words: Sequence[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     clips = load(args.data, args.work)
     copies = render(clips, args.copies, 1, args.work)
-    parts = {'train': {'train'}, 'train+dev': {'train', 'dev'}, 'all': {'train', 'dev', 'test'}}
+    parts = {'train': {'train'}, 'all': {'train', 'dev', 'test'}}
     chosen = [i for i, c in enumerate(clips) if split_of(c.speaker) in parts[args.speakers]]
     _log.info('%s: %d clips of %s', vars(args), len(chosen), args.speakers)
     batches = Batches(clips, copies, np.array(chosen), args.seed, args.batch)
     dev = windows([c for c in clips if split_of(c.speaker) == 'dev'])
     network = train(args, batches, dev)
     model = export(network, args.output / 'audio_lite.onnx')
-    temperature = args.temperature or balanced_temperature(infer(network, dev), dev)
-    metrics = measure(model, clips, temperature)
+    if args.twin:
+        card = json.loads(args.twin.read_text(encoding='utf-8'))
+        temperature, metrics = card['temperature'], card['metrics']
+        metrics['measured_on'] = (
+            f'the twin trained without test and dev speakers ({args.twin.name})'
+        )
+    else:
+        temperature = balanced_temperature(infer(network, dev), dev)
+        metrics = measure(model, clips, temperature)
     metrics |= {'trained_on': args.speakers, 'steps': args.steps, 'seed': args.seed}
     write_card(model, temperature, batches.prior(), metrics)
-    (args.work / f'{args.run}-metrics.json').write_text(json.dumps(metrics, indent=1))
     _log.info('T %.3f test %.4f', temperature, metrics['test']['uar_mean_of_corpora'])
 
 

@@ -1,0 +1,134 @@
+"""Write docs/models/audio_lite.md from the figures stored beside the model.
+
+``python training/audio_card.py --baselines FILE``, FILE being what benchmarks/audio_baselines.py
+printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
+
+from audio_corpora import DEV_SPEAKERS, TEST_SPEAKERS  # noqa: E402
+
+from mer_ros.emotions import LABELS  # noqa: E402
+
+_CORPORA = ('ravdess', 'emodb', 'nemo')
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table; floats with three decimals."""
+    names = list(header)
+    lines = ['| ' + ' | '.join(names) + ' |', '|' + '---|' * len(names)]
+    for row in rows:
+        cells = (f'{cell:.3f}' if isinstance(cell, float) else str(cell) for cell in row)
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def _interval(metrics: Mapping[str, Any], name: str) -> str:
+    low, high = metrics['intervals_95'][name]
+    return f'{low:.3f} to {high:.3f}'
+
+
+def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tables by the name of their place in the text."""
+    metrics = card['metrics']
+    test = metrics['test']
+    latency = metrics['latency_ms']
+    corpora = table(
+        ('corpus', 'clips', 'UAR', '95 %', 'accuracy', 'macro F1', 'ECE', 'UAR of single windows'),
+        [
+            (
+                name,
+                test['corpora'][name]['n'],
+                test['corpora'][name]['uar'],
+                _interval(test, name),
+                test['corpora'][name]['accuracy'],
+                test['corpora'][name]['macro_f1'],
+                test['corpora'][name]['ece'],
+                test['single_window']['corpora'][name]['uar'],
+            )
+            for name in _CORPORA
+        ],
+    )
+    return {
+        'mean': f'{test["uar_mean_of_corpora"]:.3f} (95 %: {_interval(test, "mean")})',
+        'corpora': corpora,
+        'overall': table(
+            ('all clips together', 'UAR', 'accuracy', 'ECE'),
+            [
+                (what, each['uar'], each['accuracy'], each['ece'])
+                for what, each in (
+                    ('clips', test['clip']),
+                    ('single 1 s windows', test['single_window']),
+                )
+            ],
+        ),
+        'classes': table(
+            ('class', 'recall'), zip(LABELS, map(float, test['recall']), strict=True)
+        ),
+        'speakers': table(('speaker', 'UAR'), sorted(test['speakers'].items())),
+        'noise': table(
+            ('SNR, dB', *_CORPORA, 'mean', 'ECE'),
+            [
+                ('clean', *(test['corpora'][n]['uar'] for n in _CORPORA),
+                 test['uar_mean_of_corpora'], test['clip']['ece']),
+                *(
+                    (snr, *(row[n] for n in _CORPORA), row['mean'], row['ece'])
+                    for snr, row in metrics['noise'].items()
+                ),
+            ],
+        ),
+        'baselines': table(
+            ('model', *_CORPORA, 'mean', 'single windows', 'ECE'),
+            [
+                (name, *(row[n] for n in _CORPORA), row['mean'], row['single_window'], row['ece'])
+                for name, row in baselines.items()
+            ],
+        ),
+        'confusion': table(
+            ('truth \\ said', *LABELS),
+            [(name, *row) for name, row in zip(LABELS, test['clip']['confusion'], strict=True)],
+        ),
+        'latency': f'{latency["p50"]:.1f} ms (p95 {latency["p95"]:.1f})',
+        'temperature': str(card['temperature']),
+        'prior': ', '.join(
+            f'{name} {share:.3f}' for name, share in zip(LABELS, card['prior'], strict=True)
+        ),
+        'test': ', '.join(sorted(TEST_SPEAKERS)),
+        'dev': ', '.join(sorted(DEV_SPEAKERS)),
+        'steps': str(metrics['steps']),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Fill in the template."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--model', type=Path, default=ROOT / 'mer_ros/models/embedded/audio_lite.json'
+    )
+    parser.add_argument('--baselines', type=Path, required=True)
+    parser.add_argument('--output', type=Path, default=ROOT / 'docs/models/audio_lite.md')
+    args = parser.parse_args()
+    card = json.loads(args.model.read_text(encoding='utf-8'))
+    text = (ROOT / 'training/audio_card.md').read_text(encoding='utf-8')
+    trained = (ROOT / f'training/audio_card_{card["metrics"]["trained_on"]}.md').read_text(
+        encoding='utf-8'
+    )
+    text = text.replace('{trained}', trained.strip())
+    for name, value in figures(card, json.loads(args.baselines.read_text())).items():
+        text = text.replace('{' + name + '}', value)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(text, encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
