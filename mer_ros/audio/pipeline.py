@@ -77,6 +77,10 @@ class AudioPipeline:
         classifier: loaded.
         activity: loaded; owned by this pipeline from now on, since it holds a stream's state.
         settings: see :class:`AudioSettings`.
+
+    Attributes:
+        settings: may be replaced while it runs; the speech threshold, normalisation and noise
+            reduction follow with the next window, the rest stays as the pipeline was made.
     """
 
     def __init__(

@@ -287,6 +287,15 @@ def test_the_classifier_gets_the_conditioned_sound():
     assert 20 * np.log10(np.sqrt(np.mean(given**2))) == pytest.approx(-23.0, abs=0.1)
 
 
+def test_the_speech_threshold_can_change_while_it_runs():
+    pipeline = make(speech_threshold=0.0)
+    ((array, _, _),) = feed(pipeline, np.zeros(16_000, np.float32))
+    assert array.estimates[0].label == Emotion.SADNESS
+    pipeline.settings = AudioSettings(speech_threshold=0.5)
+    ((array, _, _),) = feed(pipeline, np.zeros(8_000, np.float32), start_ns=START + NS)
+    assert array.estimates[0].label == UNKNOWN
+
+
 def test_refused_chunks_are_counted_and_the_stream_goes_on():
     pipeline = make(channel=1)
     stereo = np.repeat(noise(1.0)[:, None], 2, 1)
