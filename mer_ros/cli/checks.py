@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-
 DEFAULT_MODELS = ('face_lite', 'audio_lite', 'fusion', 'haar', 'silero')
 """What the graph needs as it is configured by default."""
 

@@ -64,12 +64,12 @@ class Clip:
 def run(args: argparse.Namespace) -> int:
     """Run the graph on the clip and report."""
     require_ros()
-    clip = _clip(args)
+    clip = look_at(args)
     if args.output.exists() and not args.output.is_dir():
         raise CommandError(f'{args.output} is a file: choose another --output')
     args.output.mkdir(parents=True, exist_ok=True)
     parameters = backends(args)
-    parameters[SOURCE] = {**_playing(clip, args.mic)}
+    parameters[SOURCE] = {**playing(clip, args.mic)}
     with interrupt_on_termination():
         summary = watch(
             Graph(parameters=parameters, log_level='warn'),
@@ -125,7 +125,9 @@ def watch(
             try:
                 _play(processes, observer, clip, duration_s)
             except KeyboardInterrupt:
-                print('mer demo: stopping', file=sys.stderr)
+                print('mer: stopping', file=sys.stderr)
+                observer.stop(SOURCE)
+                time.sleep(QUIET_S)
             load = usage.since_start()
             return _summary(observer, clip, output, begun, load)
 
@@ -141,7 +143,7 @@ def silence(summary: dict[str, Any], clip: Clip) -> str:
     return ''
 
 
-def _clip(args: argparse.Namespace) -> Clip:
+def look_at(args: argparse.Namespace) -> Clip:
     """Return what is to be played, looked at beforehand.
 
     Raises:
@@ -169,7 +171,8 @@ def _clip(args: argparse.Namespace) -> Clip:
     return clip
 
 
-def _playing(clip: Clip, microphone: bool) -> dict[str, Value]:
+def playing(clip: Clip, microphone: bool) -> dict[str, Value]:
+    """Return media_source's parameters for a clip that is started by :func:`watch`."""
     values: dict[str, Value] = {
         'source': clip.source,
         'autostart': False,
@@ -220,6 +223,8 @@ def _play(processes: Processes, observer: Observer, clip: Clip, duration_s: floa
         part = (time.monotonic() - begun) / (duration_s or clip.duration_s or 20.0)
         observer.watch_debug_image(any(first <= part < last for first, last in LOOKS))
         time.sleep(0.05)
+    else:
+        observer.stop(SOURCE)
     observer.watch_debug_image(False)
     end = time.monotonic() + DRAIN_S
     count, since = -1, time.monotonic()

@@ -125,6 +125,15 @@ def make(path: Path, script: tuple[Line, ...], voice: Callable[[Line], NDArray[n
         container.mux(track.encode(None))
 
 
+def still_frames(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the first pictures of a clip without a voice, (480, 640, 3) uint8.
+
+    Raises:
+        CommandError: scikit-image is missing.
+    """
+    yield from _frames(np.zeros((count, 3)))
+
+
 def say(line: Line) -> NDArray[np.int16]:
     """Return a line spoken by espeak-ng, (n,) int16 at VOICE_RATE.
 

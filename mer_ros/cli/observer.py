@@ -144,6 +144,11 @@ class Observer:
                 return False
         return True
 
+    def stop(self, node: str) -> None:
+        """Deactivate a lifecycle node; its counts stay in its diagnostics."""
+        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+        self._call(ChangeState, f'{node}/change_state', request)
+
     def watch_debug_image(self, wanted: bool) -> None:
         """Subscribe to the debug image, which is drawn only while someone does."""
         if wanted and self._debug is None:

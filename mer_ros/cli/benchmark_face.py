@@ -1,0 +1,131 @@
+"""Time the face pipeline on 640x480 images with one face, beside the reference way.
+
+References, the first that can run counts: `deepface_opencv` and `deepface_yunet`
+(DeepFace.analyze with actions=['emotion'], where deepface and its weights are installed) and
+`opencv_full_size` (OpenCV's cascade with its default settings on the whole image, then the same
+classifier on each face, without tracking, quality or landmarks).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.cli import demo_clip, timing
+from mer_ros.cli.errors import CommandError
+from mer_ros.face.pipeline import FacePipeline
+from mer_ros.models import registry, store
+from mer_ros.models.errors import ModelError
+
+FRAME_NS = 33_333_333
+FRAMES = 60
+Way = Callable[[int], object]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument('--detector', default='haar', metavar='NAME', help='default: haar')
+    parser.add_argument('--classifier', default='lite', metavar='NAME', help='default: lite')
+    parser.add_argument(
+        '--source', type=Path, metavar='FILE|DIR', help='images (default: the portrait of the demo)'
+    )
+    parser.add_argument('--runs', type=int, default=100, help='default: 100')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print one line of JSON."""
+    if args.runs < 1:
+        raise CommandError('--runs must be 1 or more')
+    pipeline = FacePipeline(
+        registry.create('face_detector', args.detector),
+        registry.create('face_classifier', args.classifier),
+    )
+    pipeline.load()
+    frames = _frames(args.source)
+    found: list[int] = []
+
+    def ours(index: int) -> None:
+        image = frames[index % len(frames)]
+        found.append(len(pipeline.process(image, index * FRAME_NS).estimates))
+
+    result = timing.compare(ours, _references(args.classifier, frames), args.runs)
+    result |= {
+        'models': list(pipeline.models),
+        'image': f'{frames[0].shape[1]}x{frames[0].shape[0]}',
+        'faces': round(float(np.mean(found)), 2),
+        'frames_per_s': round(1000.0 / result['ms']['p50'], 1),
+    }
+    print(json.dumps(result))
+    return 0
+
+
+def _frames(source: Path | None) -> list[NDArray[np.uint8]]:
+    """Return images of one size to work on."""
+    if source is None:
+        return list(demo_clip.still_frames(FRAMES))
+    from mer_ros.media.opener import open_source
+    from mer_ros.media.sources import VideoFrame
+
+    opened = open_source(str(source), audio=False)
+    images = [item.image_bgr for item in opened if isinstance(item, VideoFrame)][: FRAMES * 5]
+    opened.close()
+    if not images:
+        raise CommandError(f'{source} has no pictures')
+    return images
+
+
+def _references(classifier: str, frames: list[NDArray[np.uint8]]) -> dict[str, Way]:
+    ways: dict[str, Way] = {}
+    if importlib.util.find_spec('deepface') is not None:
+        ways |= _deepface(frames)
+    plain = registry.create('face_classifier', classifier)
+    plain.load()
+    cascade = cv2.CascadeClassifier(str(store.find('haar')))
+
+    def full_size(index: int) -> None:
+        grey = cv2.cvtColor(frames[index % len(frames)], cv2.COLOR_BGR2GRAY)
+        for x, y, width, height in cascade.detectMultiScale(grey, 1.1, 5):
+            size = (plain.crop_size, plain.crop_size)
+            face = cv2.resize(grey[y : y + height, x : x + width], size)
+            plain.classify(np.asarray(face, np.uint8)[None])
+
+    ways['opencv_full_size'] = full_size
+    return ways
+
+
+def _deepface(frames: list[NDArray[np.uint8]]) -> dict[str, Way]:
+    """Return DeepFace's own ways, as far as its weights are there."""
+    from mer_ros.face import deepface_home
+
+    try:
+        deepface_home.provide('deepface')
+    except ModelError as error:
+        print(f'mer benchmark face: without DeepFace: {error}', file=sys.stderr)
+        return {}
+    from deepface import DeepFace
+
+    def analyze(backend: str) -> Way:
+        def way(index: int) -> None:
+            DeepFace.analyze(
+                frames[index % len(frames)],
+                actions=['emotion'],
+                detector_backend=backend,
+                enforce_detection=False,
+                silent=True,
+            )
+
+        return way
+
+    ways = {'deepface_opencv': analyze('opencv')}
+    if store.locate('yunet') is not None:
+        ways['deepface_yunet'] = analyze('yunet')
+    return dict(itertools.islice(ways.items(), 2))
