@@ -18,7 +18,8 @@ class BlockCutter:
     """Turns decoded frames into blocks of equal length.
 
     The stamp of a block is counted in samples from the first frame's time; where a frame's own
-    time differs by more than 40 ms from that (sound is missing in the file), counting starts anew.
+    time is more than 40 ms ahead of that (sound is missing in the file), counting starts anew. A
+    time that is behind is the file's mistake and not followed: stamps never go back.
 
     Args:
         audio: rate and channels of the blocks.
@@ -46,7 +47,7 @@ class BlockCutter:
             stamp_s: its time; None continues.
         """
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if stamp_s is not None and abs(stamp_s - self._input_s) > _JUMP_S:
+        if stamp_s is not None and (self._form is None or stamp_s - self._input_s > _JUMP_S):
             yield from self.flush()
             self._restart(stamp_s)
         if form != self._form:

@@ -16,6 +16,8 @@ from mer_ros.media.audio_track import BlockCutter
 from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, VideoFrame
 
 DEFAULT_RATE = 16_000
+_SLACK_S = 2.0
+"""Tracks may run on a little after the duration that the file declares."""
 
 
 class VideoFileSource:
@@ -56,11 +58,13 @@ class VideoFileSource:
         self._lost = 0
         with self._open() as container:
             pictures = _pictures(container) if video else None
-            sound = container.streams.audio[0] if audio and container.streams.audio else None
+            sound = _sound(container) if audio else None
             if pictures is None and sound is None:
                 wanted = ' or '.join(['pictures'] * video + ['sound'] * audio)
                 raise MediaError(f'{self.name} has no {wanted}; give another file')
             self.duration_s = (container.duration or 0) / av.time_base
+            # Beyond this a time stamp is damaged, and would send the reader into the far future.
+            self._latest_s = self.duration_s + _SLACK_S if container.duration else float('inf')
             self._origin_s = (container.start_time or 0) / av.time_base
             self._video = pictures is not None
             rate = (pictures.average_rate or pictures.guessed_rate) if pictures else None
@@ -133,8 +137,9 @@ class VideoFileSource:
         try:
             return av.open(self.name)
         except (av.error.FFmpegError, ValueError) as error:
+            reason = getattr(error, 'strerror', None) or error
             raise MediaError(
-                f'cannot open {self.name}: {error}; is it a whole video or sound file?'
+                f'cannot open {self.name}: {reason}; is it a whole video or sound file?'
             ) from error
 
     def _decoded(
@@ -171,7 +176,8 @@ class VideoFileSource:
                     stamp_s = max(offset_s, last_s + 1.0 / self._frame_rate)
                 else:
                     stamp_s = offset_s + frame.time - self._origin_s
-                if stamp_s <= last_s:  # only in damaged files: decoders give frames in order
+                # Only in damaged files: decoders give frames in order.
+                if not last_s < stamp_s <= offset_s + self._latest_s:
                     self._lost += 1
                     continue
                 last_s = stamp_s
@@ -180,13 +186,15 @@ class VideoFileSource:
     def _blocks(self, offset_s: float, audio: AudioFormat) -> Iterator[AudioBlock]:
         cutter = BlockCutter(audio, self._block_s)
         with self._open() as container:
-            for frame in self._decoded(container, container.streams.audio[0]):
+            stream = _sound(container)
+            assert stream is not None
+            for frame in self._decoded(container, stream):
                 assert isinstance(frame, av.AudioFrame)
                 time_s = frame.time
-                stamp_s = None if time_s is None else offset_s + time_s - self._origin_s
-                if stamp_s is not None and stamp_s < cutter.end_s - 1.0:
-                    self._lost += 1  # a damaged time stamp would send the stream into the past
+                if time_s is not None and time_s - self._origin_s > self._latest_s:
+                    self._lost += 1
                     continue
+                stamp_s = None if time_s is None else offset_s + time_s - self._origin_s
                 yield from cutter.push(frame, stamp_s)
             yield from cutter.flush()
 
@@ -194,7 +202,15 @@ class VideoFileSource:
 def _pictures(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
     """Return the first video stream that is no cover art."""
     for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
+        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+def _sound(container: av.container.InputContainer) -> av.audio.stream.AudioStream | None:
+    """Return the first audio stream that can be decoded."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None and stream.rate and stream.channels:
             return stream
     return None
 

@@ -1,0 +1,67 @@
+"""Blocks have equal length and exact times, whatever the frames they come from."""
+
+import av
+import numpy as np
+import pytest
+
+from mer_ros.media.audio_track import BlockCutter
+from mer_ros.media.sources import AudioFormat
+
+
+def frame(values, rate=16_000, layout='mono'):
+    samples = np.asarray(values, np.int16)
+    channels = 1 if layout == 'mono' else 2
+    made = av.AudioFrame.from_ndarray(
+        np.repeat(samples[None], channels, 0).T.reshape(1, -1), format='s16', layout=layout
+    )
+    made.sample_rate = rate
+    return made
+
+
+def cut(frames, block_s=0.01, channels=1):
+    cutter = BlockCutter(AudioFormat(16_000, channels), block_s)
+    blocks = [block for one, stamp in frames for block in cutter.push(one, stamp)]
+    return blocks + list(cutter.flush())
+
+
+def test_frames_of_any_size_become_blocks_of_one():
+    values = np.arange(1_000)
+    parts = np.split(values, [7, 300, 301, 640])
+    stamps = np.cumsum([0, *(len(part) for part in parts[:-1])]) / 16_000
+    blocks = cut([(frame(part), stamp) for part, stamp in zip(parts, stamps, strict=True)])
+    assert [len(block.samples) for block in blocks] == [160] * 6 + [40]
+    assert np.array_equal(np.concatenate([block.samples[:, 0] for block in blocks]), values)
+    assert [block.stamp_s for block in blocks] == pytest.approx([k / 100 for k in range(7)])
+
+
+def test_the_first_time_is_where_the_sound_starts():
+    (block,) = cut([(frame(np.ones(100)), 0.5)])
+    assert block.stamp_s == 0.5
+
+
+def test_rounded_times_are_not_holes_and_missing_times_continue():
+    blocks = cut(
+        [(frame(np.ones(160)), 0.0), (frame(np.ones(160)), 0.03), (frame(np.ones(160)), None)]
+    )
+    assert [block.stamp_s for block in blocks] == pytest.approx([0.0, 0.01, 0.02])
+
+
+def test_after_a_hole_times_are_those_of_the_file():
+    blocks = cut([(frame(np.ones(200)), 0.0), (frame(np.ones(160)), 1.0)])
+    assert [(block.stamp_s, len(block.samples)) for block in blocks] == [
+        (0.0, 160),
+        (pytest.approx(0.01), 40),
+        (1.0, 160),
+    ]
+
+
+def test_a_time_that_goes_back_is_not_followed():
+    blocks = cut([(frame(np.ones(160)), 5.0), (frame(np.ones(160)), 1.0)])
+    assert [block.stamp_s for block in blocks] == pytest.approx([5.0, 5.01])
+
+
+def test_a_format_that_changes_in_the_middle_is_followed():
+    tone = 8_000 * np.sin(np.arange(4_800) / 20)
+    blocks = cut([(frame(tone[:1_600]), 0.0), (frame(tone, 48_000, 'stereo'), 0.1)])
+    assert sum(len(block.samples) for block in blocks) == pytest.approx(3_200, abs=2)
+    assert {block.samples.shape[1] for block in blocks} == {1}
