@@ -47,7 +47,14 @@ lint: build
 	@$(ros) $(bin)/mypy mer_ros
 	@$(ros) $(bin)/lint-imports --no-logo
 
-test: lint
+# The optional backends are tested too; nothing else needs what this installs.
+.venv/.backends: .venv/.made requirements/backends.txt
+	@echo 'mer_ros: installing the optional backends for their tests'
+	@$(bin)/python -m pip -qq install --disable-pip-version-check \
+	  -c requirements/constraints/$$(scripts/ros_mode.sh).txt -r requirements/backends.txt
+	@touch $@
+
+test: lint .venv/.backends
 	@$(ros) $(bin)/python -m pytest
 
 clean:
