@@ -28,6 +28,9 @@ DRAIN_S = 5.0
 QUIET_S = 1.2
 """More than a period of the diagnostics, whose last counts are wanted."""
 
+LARGEST = (1280, 720)
+"""Larger pictures are made smaller: 1080p at 60 Hz is more than two cores can carry over DDS."""
+
 LOOKS = ((0.2, 0.3), (0.55, 0.65))
 """Parts of the clip in which the debug image is looked at; all the time would cost CPU."""
 
@@ -177,6 +180,8 @@ def playing(clip: Clip, microphone: bool) -> dict[str, Value]:
         'source': clip.source,
         'autostart': False,
         'wait_for_subscribers': 10.0,
+        'max_width': LARGEST[0],
+        'max_height': LARGEST[1],
     }
     return {**values, 'microphone': True} if microphone else values
 
