@@ -35,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--mic', action='store_true', help='take the sound from the microphone')
     parser.add_argument('--params', type=Path, metavar='FILE', help='parameters (config/mer.yaml)')
     parser.add_argument('--loop', action='store_true', help='begin the file again at its end')
-    parser.add_argument('--rate', type=float, default=1.0, help='speed of a file (default: 1.0)')
+    parser.add_argument(
+        '--rate',
+        type=float,
+        default=1.0,
+        help='speed of a file (default: 1.0); the nodes then follow its /clock',
+    )
     parser.add_argument('--namespace', default='', help='namespace of all nodes')
     parser.add_argument(
         '--remap',
@@ -106,11 +111,13 @@ def graph_of(args: argparse.Namespace) -> Graph:
         for node in ('face_emotion', 'emotion_fusion'):
             parameters.setdefault(node, {})['image_transport'] = args.image_transport
     source = source_parameters(args.source, args.mic)
+    own_time = bool(source) and args.rate != 1.0
     if source:
         parameters[SOURCE] = {
             **source,
             'loop': args.loop,
             'rate': args.rate,
+            'publish_clock': own_time,
             'exit_at_end': True,
             'wait_for_subscribers': 20.0,
             'compressed': args.image_transport == 'compressed',
@@ -120,7 +127,7 @@ def graph_of(args: argparse.Namespace) -> Graph:
         params_file=args.params,
         namespace=args.namespace,
         remaps=tuple(args.remap),
-        use_sim_time=args.use_sim_time,
+        use_sim_time=args.use_sim_time or own_time,
         log_level=args.log_level,
     )
 
@@ -133,13 +140,15 @@ def source_parameters(source: str | None, microphone: bool) -> dict[str, Value]:
     """
     values: dict[str, Value] = {}
     if source is not None:
-        if not source.startswith(('webcam:', 'microphone')):
+        kind, _, device = source.partition(':')
+        if kind in ('webcam', 'camera'):
+            if not (device.isdigit() or device.startswith('/dev/')):
+                raise CommandError(f'--source {source}: write webcam:0 or webcam:/dev/video0')
+        elif kind not in ('microphone', 'mic'):
             path = Path(source).expanduser()
             if not path.exists():
                 raise CommandError(f'--source {source}: no such file or folder')
             source = str(path.resolve())
-        elif source.startswith('webcam:') and not source[7:]:
-            raise CommandError('--source webcam: lacks a number, for example webcam:0')
         values['source'] = source
     if microphone:
         values['microphone'] = True

@@ -57,7 +57,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(words, capsys):
     [
         ['up', '--source', 'no/such/file.mp4'],
         ['up', '--source', 'webcam:9999x'],
-        ['up', '--params', 'no/such.yaml', '--source', 'webcam:0'],
+        ['up', '--source', 'webcam:0', '--params', 'no/such.yaml'],
         ['replay', 'no/such/bag'],
         ['demo', '--source', 'no/such/file.mp4'],
         ['benchmark', 'face', '--detector', 'crystal_ball'],
