@@ -40,6 +40,9 @@ LONGEST_STEP_S = 0.25
 SAME_PLACE = 0.3
 """Overlap (IoU) from which a new face stands where a lost one was."""
 
+CUELESS_S = 1.0
+"""A face that has been in view for this long without a cue of its mouth will not give one."""
+
 LIKELY_SPEECH = 0.5
 """Speech probability from which there is a voice to bind."""
 
@@ -73,6 +76,7 @@ class _Track:
     score: float
     has_cue: bool
     roi: Box
+    first_ns: int
     seen_ns: int
 
 
@@ -118,7 +122,7 @@ class Attributor:
                 if self._bound == name:
                     self._bound = face.subject_id
                 return lost
-        return _Track(0.0, False, face.roi, stamp_ns)
+        return _Track(0.0, False, face.roi, stamp_ns, stamp_ns)
 
     def _forget(self, stamp_ns: int) -> None:
         limit = self._settings.forget_s * NANOSECONDS
@@ -129,7 +133,9 @@ class Attributor:
     def _posterior(self, visible: list[str]) -> dict[str, float]:
         prior = self._settings.lone_face_prior
         if len(visible) == 1 and not self._tracks[visible[0]].has_cue:
-            return {visible[0]: prior}
+            track = self._tracks[visible[0]]
+            cueless = track.seen_ns - track.first_ns >= CUELESS_S * NANOSECONDS
+            return {visible[0]: prior if cueless else 0.0}
         odds = {
             name: math.exp(self._tracks[name].score) if self._tracks[name].has_cue else 0.0
             for name in visible
@@ -163,7 +169,7 @@ class Attributor:
 def _advance(track: _Track, face: VisibleFace, speech: float, step: float, stamp_ns: int) -> _Track:
     has_cue = track.has_cue or face.speaking > 0.0
     score = track.score * math.exp(-step / FADE_S)
-    if has_cue:
+    if face.speaking > 0.0:
         cue = _logit(face.speaking)
         score += speech * GAIN_PER_S * cue * step
         score -= (1.0 - speech) * SILENT_GAIN_PER_S * max(cue, 0.0) * step

@@ -11,8 +11,8 @@ from mer_ros.emotions import COUNT, UNKNOWN
 from mer_ros.estimates import Estimate, Evidence, Modality
 from mer_ros.fusion.errors import FusionError
 from mer_ros.fusion.parameters import FusionParameters
-from mer_ros.fusion.pooling import Opinion, evidence, shares, temper
-from mer_ros.fusion.reliability import belongs, gated, log_agreement
+from mer_ros.fusion.pooling import Opinion, evidence, log_floored, shares, softmax, temper
+from mer_ros.fusion.reliability import belonging, doubted, gated, log_agreement
 
 Table = NDArray[np.float64]
 
@@ -76,59 +76,76 @@ def state(estimate: Estimate, stamp_ns: int, factor: float) -> Statement | None:
     return Statement(stamp_ns, table, reliability * factor)
 
 
+def calibrated(statement: Statement | None, temperature: float, bias: Table) -> Statement | None:
+    """Return a statement after temperature and the subject's own bias (both may be neutral)."""
+    if statement is None:
+        return None
+    table = temper(statement.probabilities, temperature)
+    if bias.any():
+        table = softmax(log_floored(table) + bias)
+    return replace(statement, probabilities=table)
+
+
 def combine(
     face: Statement | None,
     audio: Statement | None,
     parameters: FusionParameters,
-    agreement_gating: bool,
+    trust: float = 1.0,
 ) -> Combination:
-    """Pool what there is, each weighed by its reliability and, with both, by their agreement."""
-    face = _tempered(face, parameters.face_temperature)
-    audio = _tempered(audio, parameters.audio_temperature)
-    if face is not None and audio is not None and agreement_gating:
-        face, audio = _gate(face, audio, parameters)
-    said = []
+    """Pool what there is, each weighed by its reliability.
+
+    Args:
+        face: calibrated, or None.
+        audio: calibrated, or None.
+        parameters: of this pair of backends.
+        trust: P(the voice belongs to the face); matters as far as the face is reliable.
+
+    Beside a face, the voice's probabilities are mixed with its prior by the doubt, and the
+    reliability on record is what the agreement of both leaves of it.
+    """
+    opinions, record = [], []
     if face is not None:
         prior = np.asarray(parameters.face_prior, np.float64)
-        said.append((Modality.FACE, face, parameters.face_weight, prior))
+        opinions.append(
+            Opinion(face.probabilities, face.reliability, parameters.face_weight, prior)
+        )
+        record.append((Modality.FACE, face))
     if audio is not None:
         prior = np.asarray(parameters.audio_prior, np.float64)
-        said.append((Modality.AUDIO, audio, parameters.audio_weight, prior))
-    opinions = [
-        Opinion(statement.probabilities, statement.reliability, weight, prior)
-        for _, statement, weight, prior in said
-    ]
-    record = tuple(
-        Evidence(
-            modality,
-            statement.stamp_ns,
-            statement.probabilities.astype(np.float32),
-            float(np.float32(statement.reliability)),
-            float(np.float32(share)),
-        )
-        for (modality, statement, _, _), share in zip(said, shares(opinions), strict=True)
-    )
+        table = audio.probabilities
+        if face is not None and trust < 1.0:
+            table = doubted(table, prior, face.reliability * (1.0 - trust))
+        opinions.append(Opinion(table, audio.reliability, parameters.audio_weight, prior))
+        record.append((Modality.AUDIO, audio))
+    said = evidence(opinions)
+    if face is not None and audio is not None and trust < 1.0:
+        left = _left_by_agreement(face, audio, parameters, trust)
+        record[1] = (Modality.AUDIO, replace(audio, reliability=left))
+        opinions[1] = replace(opinions[1], reliability=left)
     missing = 1.0
     for opinion in opinions:
         missing *= 1.0 - opinion.reliability
-    single = opinions[0].reliability if len(opinions) == 1 else 1.0 - missing
-    return Combination(evidence(opinions), single if opinions else 0.0, record)
+    together = 1.0 - missing if len(opinions) > 1 else sum(item.reliability for item in opinions)
+    return Combination(
+        said,
+        together,
+        tuple(
+            Evidence(
+                modality,
+                statement.stamp_ns,
+                statement.probabilities.astype(np.float32),
+                float(np.float32(statement.reliability)),
+                float(np.float32(share)),
+            )
+            for (modality, statement), share in zip(record, shares(opinions), strict=True)
+        ),
+    )
 
 
-def _tempered(statement: Statement | None, temperature: float) -> Statement | None:
-    if statement is None:
-        return None
-    return replace(statement, probabilities=temper(statement.probabilities, temperature))
-
-
-def _gate(
-    face: Statement, audio: Statement, parameters: FusionParameters
-) -> tuple[Statement, Statement]:
+def _left_by_agreement(
+    face: Statement, audio: Statement, parameters: FusionParameters, trust: float
+) -> float:
     pair = face.probabilities, audio.probabilities
     agreement = log_agreement(*pair, parameters.prior_array(), parameters.kernel_width)
-    voice = float(belongs(parameters.audio_gate, agreement, *pair))
-    sight = float(belongs(parameters.face_gate, agreement, *pair))
-    return (
-        replace(face, reliability=gated(face.reliability, audio.reliability, sight)),
-        replace(audio, reliability=gated(audio.reliability, face.reliability, voice)),
-    )
+    belongs = float(belonging(trust, agreement, parameters.agreement_slope))
+    return gated(audio.reliability, face.reliability, belongs)

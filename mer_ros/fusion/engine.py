@@ -13,10 +13,11 @@ from collections import deque
 
 import numpy as np
 
-from mer_ros.emotions import UNKNOWN, valence_arousal
+from mer_ros.emotions import COUNT, UNKNOWN, valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.fusion.attribution import Attribution, Attributor, VisibleFace
-from mer_ros.fusion.combination import Combination, Statement, combine, state
+from mer_ros.fusion.combination import Combination, Statement, calibrated, combine, state
+from mer_ros.fusion.context import UTTERANCE_S, Context
 from mer_ros.fusion.decision import NANOSECONDS, SubjectState
 from mer_ros.fusion.parameters import FusionParameters, ParameterTable
 from mer_ros.fusion.reliability import decay
@@ -61,6 +62,8 @@ class FusionEngine:
     def _forget_subjects(self) -> None:
         self._states: dict[str, SubjectState] = {}
         self._attributor = Attributor(self._settings)
+        self._context = Context()
+        self._learned_ns: int | None = None
 
     def face_ready(self, stamp_ns: int) -> bool:
         """Say whether a face of this stamp can be added without an audio result being amiss.
@@ -152,7 +155,7 @@ class FusionEngine:
         faces = face.estimates if face is not None else ()
         seen = [VisibleFace(item.subject_id, float(item.speaking), item.roi) for item in faces]
         attribution = self._attributor.update(seen, speech, stamp_ns)
-        voice = self._voice(audio, stamp_ns)
+        voice = self._voice(audio, stamp_ns, parameters)
         estimates = [
             self._fuse_face(item, voice, attribution, speech, stamp_ns, parameters)
             for item in faces
@@ -160,7 +163,7 @@ class FusionEngine:
         owner = attribution.bound
         if voice is not None and owner not in {item.subject_id for item in faces}:
             template = Estimate(owner if owner is not None else AUDIO_SUBJECT, speaking=speech)
-            combination = combine(None, voice, parameters, self._settings.agreement_gating)
+            combination = combine(None, voice, parameters)
             estimates.append(self._decide(template, combination, stamp_ns, parameters))
         self._drop_old(stamp_ns)
         used = Modality.NONE
@@ -191,12 +194,15 @@ class FusionEngine:
             self.note = note
         return self._table.get(key)
 
-    def _voice(self, audio: EstimateArray | None, stamp_ns: int) -> Statement | None:
+    def _voice(
+        self, audio: EstimateArray | None, stamp_ns: int, parameters: FusionParameters
+    ) -> Statement | None:
         if audio is None or not audio.estimates:
             return None
         age_s = (stamp_ns - audio.stamp_ns) / NANOSECONDS
         factor = decay(age_s, self._settings.audio_half_life_s)
-        return state(audio.estimates[0], audio.stamp_ns, factor)
+        said = state(audio.estimates[0], audio.stamp_ns, factor)
+        return calibrated(said, parameters.audio_temperature, np.zeros(COUNT))
 
     def _fuse_face(
         self,
@@ -211,11 +217,29 @@ class FusionEngine:
         speaking = attribution.heard.get(name, 0.0) * speech
         own = voice if attribution.bound == name else None
         factor = 1.0 - self._settings.talking_discount * speaking
-        combination = combine(
-            state(estimate, stamp_ns, factor), own, parameters, self._settings.agreement_gating
-        )
+        said = state(estimate, stamp_ns, factor)
+        face = calibrated(said, parameters.face_temperature, self._context.baseline(name))
+        trust = 1.0
+        if face is not None and own is not None and self._settings.agreement_gating:
+            trust = self._context.trust(parameters) * attribution.heard[name]
+            self._learn(name, face, own, parameters)
+        combination = combine(face, own, parameters, trust)
         template = Estimate(name, speaking=speaking, roi=estimate.roi, landmarks=estimate.landmarks)
         return self._decide(template, combination, stamp_ns, parameters)
+
+    def _learn(
+        self, name: str, face: Statement, voice: Statement, parameters: FusionParameters
+    ) -> None:
+        """Let each audio array add to the context once."""
+        before = self._learned_ns
+        if before is not None and voice.stamp_ns <= before:
+            return
+        self._learned_ns = voice.stamp_ns
+        passed = UTTERANCE_S if before is None else (voice.stamp_ns - before) / NANOSECONDS
+        amount = min(passed / UTTERANCE_S, 1.0) * face.reliability * voice.reliability
+        self._context.observe(
+            name, face.probabilities, voice.probabilities, amount, voice.stamp_ns, parameters
+        )
 
     def _decide(
         self,
@@ -254,6 +278,7 @@ class FusionEngine:
             for name, subject in self._states.items()
             if subject.stamp_ns is not None and subject.stamp_ns >= limit
         }
+        self._context.forget(set(self._states))
 
 
 def _nanoseconds(seconds: float) -> int:

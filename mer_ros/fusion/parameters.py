@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT
 from mer_ros.fusion.errors import FusionError
-from mer_ros.fusion.reliability import Gate
 
 EMBEDDED = Path(__file__).resolve().parent.parent / 'models' / 'embedded' / 'fusion.json'
 """The table that comes with the package."""
@@ -36,9 +35,12 @@ class FusionParameters:
         face_prior: (7) class prior the face model was trained under.
         audio_prior: (7) class prior the audio model was trained under.
         prior: (7) class prior where it is deployed.
-        kernel_width: of the similarity kernel, in units of valence/arousal.
-        audio_gate: P(the voice belongs to the face), a factor of the voice's reliability.
-        face_gate: P(the face shows what the voice says), a factor of the face's.
+        kernel_width: of the similarity kernel, in units of valence/arousal; 0 = identity.
+        agreement_slope: how far the log agreement counts as a log Bayes factor.
+        trust: P(a voice bound to a face belongs to it), before anything was heard.
+        trust_utterances: how many utterances that prior is worth against what is heard.
+        baseline_utterances: the same for a face's own bias (a resting face that looks sad), which
+            is learned from its voice; 0 = it is not learned.
         note: where the numbers come from.
     """
 
@@ -49,18 +51,29 @@ class FusionParameters:
     face_prior: tuple[float, ...] = UNIFORM
     audio_prior: tuple[float, ...] = UNIFORM
     prior: tuple[float, ...] = UNIFORM
-    kernel_width: float = 0.4
-    audio_gate: Gate = field(default_factory=lambda: Gate(bias=50.0))
-    face_gate: Gate = field(default_factory=lambda: Gate(bias=50.0))
+    kernel_width: float = 0.0
+    agreement_slope: float = 1.0
+    trust: float = 0.9
+    trust_utterances: float = 20.0
+    baseline_utterances: float = 0.0
     note: str = ''
 
     def __post_init__(self) -> None:
         for name in ('face_temperature', 'audio_temperature'):
             if not getattr(self, name) > 0.0:
                 raise FusionError(f'{name} must be above 0, not {getattr(self, name)!r}')
-        for name in ('face_weight', 'audio_weight'):
+        for name in (
+            'face_weight',
+            'audio_weight',
+            'kernel_width',
+            'agreement_slope',
+            'trust_utterances',
+            'baseline_utterances',
+        ):
             if not getattr(self, name) >= 0.0:
                 raise FusionError(f'{name} must not be negative, not {getattr(self, name)!r}')
+        if not 0.0 < self.trust < 1.0:
+            raise FusionError(f'trust must be between 0 and 1, not {self.trust!r}')
         for name in ('face_prior', 'audio_prior', 'prior'):
             values = getattr(self, name)
             if len(values) != COUNT or min(values) <= 0.0 or abs(sum(values) - 1.0) > 1e-3:
@@ -84,9 +97,6 @@ class FusionParameters:
         """
         values = dict(data)
         try:
-            for name in ('audio_gate', 'face_gate'):
-                if name in values:
-                    values[name] = Gate(**values[name])
             for name in ('face_prior', 'audio_prior', 'prior'):
                 if name in values:
                     values[name] = tuple(float(value) for value in values[name])

@@ -7,15 +7,16 @@ plane, relative to what two independent draws from the prior would give:
 
 With s -> 0 this is ``sum_y p_f(y) p_a(y) / sum_y pi(y)^2``: the Bayes factor of "both show the
 same" against "they have nothing to do with each other". The kernel lets anger and fear disagree
-less than anger and happiness. A is turned into P(this modality belongs to the subject) by a
-logistic function fitted on clips with swapped sound (``training/fusion.py``), and that is
-a factor of the modality's reliability; the posterior itself is never blurred.
+less than anger and happiness. Together with the prior trust A gives P(the voice belongs to the
+face), which the reliability of the voice's evidence and the running trust follow. In the pool,
+doubt acts by mixing the voice's probabilities with its prior: log(rho p_a + (1 - rho) pi) is what
+Bayes' rule gives when the voice is this subject's with probability rho. The kernel never
+touches the posterior itself.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,23 +24,6 @@ from numpy.typing import ArrayLike, NDArray
 from mer_ros.emotions import COUNT, VALENCE_AROUSAL
 
 Table = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Gate:
-    """logit P(belongs) = bias + agreement * log A + face * H(p_f) + audio * H(p_a).
-
-    Attributes:
-        bias: logit of the prior P(belongs).
-        agreement: slope on the log of the relative agreement.
-        face_entropy: slope on the face's entropy, 0..1 of its maximum.
-        audio_entropy: slope on the audio's entropy, 0..1 of its maximum.
-    """
-
-    bias: float
-    agreement: float = 0.0
-    face_entropy: float = 0.0
-    audio_entropy: float = 0.0
 
 
 def decay(age_s: float, half_life_s: float) -> float:
@@ -70,21 +54,33 @@ def log_agreement(face: ArrayLike, audio: ArrayLike, prior: ArrayLike, width: fl
     return np.asarray(np.log(np.maximum(both, 1e-12) / chance), np.float64)
 
 
-def belongs(gate: Gate, agreement: ArrayLike, face: ArrayLike, audio: ArrayLike) -> Table:
-    """Return P(the gated modality belongs to the subject), (...)."""
-    logit = (
-        gate.bias
-        + gate.agreement * np.asarray(agreement, np.float64)
-        + gate.face_entropy * entropy(face)
-        + gate.audio_entropy * entropy(audio)
-    )
+def belonging(trust: ArrayLike, agreement: ArrayLike, slope: float) -> Table:
+    """Return P(the voice belongs to the face) after comparing what they say, (...).
+
+    Args:
+        trust: P(the voice belongs to the face) before.
+        agreement: log of the relative agreement, :func:`log_agreement`.
+        slope: 1 where the probabilities mean what they say; fitted.
+    """
+    prior = np.clip(np.asarray(trust, np.float64), 1e-9, 1.0 - 1e-9)
+    logit = np.log(prior / (1.0 - prior)) + slope * np.asarray(agreement, np.float64)
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -50.0, 50.0))), np.float64)
 
 
-def gated(reliability: float, other: float, belonging: float) -> float:
+def doubted(probabilities: ArrayLike, prior: ArrayLike, doubt: ArrayLike) -> Table:
+    """Return what (..., 7) probabilities say of a subject that they may not belong to.
+
+    With probability ``doubt`` they are somebody else's and say nothing: a mixture with the prior.
+    """
+    share = np.asarray(doubt, np.float64)[..., None]
+    mixed = (1.0 - share) * np.asarray(probabilities, np.float64) + share * np.asarray(prior)
+    return np.asarray(mixed, np.float64)
+
+
+def gated(reliability: float, other: float, belongs: float) -> float:
     """Return a reliability after the other modality had its say.
 
     The other's say counts as far as the other is reliable itself: beside one of reliability 0
     nothing changes at all.
     """
-    return reliability * (1.0 - other * (1.0 - belonging))
+    return reliability * (1.0 - other * (1.0 - belongs))

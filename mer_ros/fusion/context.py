@@ -1,0 +1,108 @@
+"""What is learned of a running stream: whether the voice belongs, and how a face is biased.
+
+Two things that no single window shows, but a minute of them does:
+
+* **Trust.** P(the voice belongs to the face it is bound to) starts at its fitted prior and
+  follows the mean of what agreement says of each utterance: one step of EM for the mixing
+  weight of a two-part mixture (Neal & Hinton 1998), with pseudo-counts.
+* **Baseline.** Some resting faces look sad, some smile. Where parameters were fitted for it, the
+  bias of a face's log probabilities is learned so that over many utterances the face says each
+  emotion as often as its voice does: an online step on the cross-entropy between both. Compare
+  the subject-wise normalisation of Busso et al. (2013), "Iterative feature normalization scheme
+  for automatic emotion detection from speech", IEEE Trans. Affective Computing 4, 386-397.
+
+Evidence is counted in utterances of :data:`UTTERANCE_S`, since overlapping windows say little new.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.emotions import COUNT
+from mer_ros.fusion.parameters import FusionParameters
+from mer_ros.fusion.reliability import belonging, log_agreement
+
+Table = NDArray[np.float64]
+
+UTTERANCE_S = 3.0
+"""So much speech counts as one independent observation; a clip of RAVDESS lasts about that."""
+
+MEMORY_S = 180.0
+"""Time constant of forgetting."""
+
+CURVATURE = 0.12
+"""p (1 - p) at p = 1/7: how fast a mean probability follows a bias, for the step's size."""
+
+TRUST_RANGE = (0.02, 0.99)
+"""Never sure either way: the stream may change."""
+
+
+def bounded(trust: float) -> float:
+    """Return a trust inside :data:`TRUST_RANGE`."""
+    return min(max(trust, TRUST_RANGE[0]), TRUST_RANGE[1])
+
+
+class Context:
+    """Running trust in the voice and baselines of the faces, forgotten slowly."""
+
+    def __init__(self) -> None:
+        """Start with nothing heard."""
+        self._belonging = 0.0
+        self._heard = 0.0
+        self._baselines: dict[str, Table] = {}
+        self._learned: dict[str, float] = {}
+        self._stamp_ns: int | None = None
+
+    def trust(self, parameters: FusionParameters) -> float:
+        """Return P(a bound voice belongs to its face)."""
+        prior = parameters.trust_utterances
+        total = prior + self._heard
+        if total <= 0.0:
+            return bounded(parameters.trust)
+        return bounded((prior * parameters.trust + self._belonging) / total)
+
+    def baseline(self, subject: str) -> Table:
+        """Return (7,) float64, what is added to the log probabilities of a face."""
+        return self._baselines.get(subject, np.zeros(COUNT, np.float64))
+
+    def observe(
+        self,
+        subject: str,
+        face: Table,
+        audio: Table,
+        amount: float,
+        stamp_ns: int,
+        parameters: FusionParameters,
+    ) -> None:
+        """Learn from a face and the voice bound to it.
+
+        Args:
+            subject: whose face it is.
+            face: (7,) calibrated, with its baseline.
+            audio: (7,) calibrated.
+            amount: utterances that this counts for, times both reliabilities.
+            stamp_ns: of the audio; each audio array counts once.
+            parameters: of this pair of backends.
+        """
+        agreement = log_agreement(face, audio, parameters.prior_array(), parameters.kernel_width)
+        belongs = float(belonging(self.trust(parameters), agreement, parameters.agreement_slope))
+        kept = 1.0
+        if self._stamp_ns is not None:
+            kept = math.exp(-max(stamp_ns - self._stamp_ns, 0) / 1e9 / MEMORY_S)
+        self._stamp_ns = stamp_ns
+        self._belonging = kept * self._belonging + amount * belongs
+        self._heard = kept * self._heard + amount
+        if parameters.baseline_utterances > 0.0:
+            learned = kept * self._learned.get(subject, 0.0) + amount
+            step = amount / (parameters.baseline_utterances + CURVATURE * learned)
+            bias = self.baseline(subject) + step * (audio - face)
+            self._baselines[subject] = bias - bias.mean()
+            self._learned[subject] = learned
+
+    def forget(self, known: set[str]) -> None:
+        """Drop the baselines of all faces but these."""
+        self._baselines = {name: self._baselines[name] for name in self._baselines if name in known}
+        self._learned = {name: self._learned[name] for name in self._learned if name in known}
