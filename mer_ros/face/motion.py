@@ -23,7 +23,7 @@ LONGEST_S = 0.5
 SMOOTH_S = 0.6
 
 # Logistic regression on the logs of mouth and face motion.
-_MOUTH_WEIGHT, _FACE_WEIGHT, _BIAS = 4.0, -2.0, 2.0
+_MOUTH_WEIGHT, _FACE_WEIGHT, _BIAS = 6.8, -2.2, 1.95
 _FLOOR = 0.05  # per cent of the crop: less is the noise of the flow
 
 _ROWS, _COLUMNS = (grid.ravel() for grid in np.mgrid[0:MOTION_SIZE, 0:MOTION_SIZE])

@@ -1,0 +1,103 @@
+import cv2
+import numpy as np
+import pytest
+
+from mer_ros.face.alignment import crop
+from mer_ros.face.motion import MOTION_SIZE, MouthMotion, residual_motion, talking
+
+S = 1_000_000_000
+TALKING = ['RD_Radio34_000.mp4', 'EDTalk_uncrop_Obama_20s.mp4', 'video-retalking_face_2.mp4']
+
+
+def _views(detector, frames):
+    """Return the aligned views of the largest face of each frame: (stamp_ns, crop)."""
+    for stamp, image in frames:
+        found = detector.detect(image)
+        if found:
+            face = max(found, key=lambda d: d.box[2])
+            gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+            yield stamp, crop(gray, face, MOTION_SIZE)
+
+
+def _panned(photo, seconds=1.6, rate=15):
+    """A still photo before a moving, noisy camera: shift, turn, zoom, flicker, JPEG."""
+    rng = np.random.default_rng(0)
+    height, width = photo.shape[:2]
+    for index in range(round(seconds * rate)):
+        t = index / rate
+        wave = np.sin(2 * np.pi * np.array([0.31, 0.47, 0.23, 0.59]) * t)
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), 6 * wave[0], 1 + 0.1 * wave[1])
+        turn[:, 2] += 0.06 * width * wave[2:]
+        image = cv2.warpAffine(photo, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        noisy = image * (1 + 0.05 * wave[3]) + rng.normal(0, 3, image.shape)
+        packed = cv2.imencode('.jpg', np.clip(noisy, 0, 255).astype(np.uint8))[1]
+        yield round(t * S), cv2.imdecode(packed, cv2.IMREAD_COLOR)
+
+
+def _run(views):
+    mouth = MouthMotion()
+    return [mouth.update(view, stamp) for stamp, view in views]
+
+
+@pytest.mark.parametrize('name', TALKING)
+def test_a_talking_face_is_seen_to_talk(yunet, clip, name):
+    seen = _run(_views(yunet, clip(name, 40)))
+    assert np.mean(seen[12:]) > 0.7
+
+
+@pytest.mark.parametrize('name', ['image0000015.jpg', 'user_surprised.jpg', 'image0003909.jpg'])
+def test_a_photo_moved_before_the_camera_does_not_talk(yunet, photos, name):
+    seen = _run(_views(yunet, _panned(photos[name])))
+    assert np.mean(seen[12:]) < 0.2
+
+
+def test_trembling_boxes_are_not_talk(haar, photos):
+    seen = _run(_views(haar, _panned(photos['image0003817.jpg'])))
+    assert np.mean(seen[12:]) < 0.2
+
+
+def test_frame_rate_changes_little(yunet, clip):
+    views = list(_views(yunet, clip('RD_Radio34_000.mp4', 75)))
+    levels = [np.mean(_run(views[::step])[len(views[::step]) // 3 :]) for step in (1, 2, 3)]
+    assert max(levels) - min(levels) < 0.15
+
+
+def test_replay_speed_and_offset_change_nothing(yunet, clip):
+    views = list(_views(yunet, clip('RD_Radio34_000.mp4', 20)))
+    shifted = [(stamp + 10**18, view) for stamp, view in views]
+    assert _run(views) == _run(shifted)
+
+
+def test_a_gap_starts_anew(yunet, clip):
+    views = list(_views(yunet, clip('RD_Radio34_000.mp4', 20)))
+    mouth = MouthMotion()
+    assert mouth.update(views[0][1], 0) == 0
+    assert mouth.update(views[5][1], S // 10) > 0
+    assert mouth.update(views[9][1], 2 * S) == 0
+    assert mouth.update(views[12][1], 2 * S + S // 10) > 0
+
+
+def test_two_views_of_one_stamp_are_no_motion(yunet, clip):
+    views = list(_views(yunet, clip('RD_Radio34_000.mp4', 3)))
+    mouth = MouthMotion()
+    assert mouth.update(views[0][1], S) == 0
+    assert mouth.update(views[2][1], S) == 0
+
+
+def test_the_same_view_twice_has_no_motion():
+    view = np.random.default_rng(0).integers(0, 256, (MOTION_SIZE, MOTION_SIZE), np.uint8)
+    mouth, face = residual_motion(view, view)
+    assert mouth < 0.05
+    assert face < 0.05
+
+
+@pytest.mark.parametrize('level', [0, 128, 255])
+def test_a_view_without_anything_in_it_is_finite(level):
+    view = np.full((MOTION_SIZE, MOTION_SIZE), level, np.uint8)
+    assert np.isfinite(residual_motion(view, view)).all()
+
+
+def test_more_mouth_and_less_head_motion_is_more_talk():
+    assert talking(1.0, 0.2) > talking(0.2, 0.2)
+    assert talking(0.5, 0.1) > talking(0.5, 1.0)
+    assert 0 <= talking(0, 0) <= talking(100, 0) <= 1
