@@ -28,6 +28,9 @@ DRAIN_S = 5.0
 QUIET_S = 1.2
 """More than a period of the diagnostics, whose last counts are wanted."""
 
+SETTLE_S = 0.3
+"""What we see of the graph the nodes themselves see a little later."""
+
 LARGEST = (1280, 720)
 """Larger pictures are made smaller: 1080p at 60 Hz is more than two cores can carry over DDS."""
 
@@ -194,7 +197,7 @@ def _await_graph(processes: Processes, observer: Observer) -> None:
     """
     end = time.monotonic() + START_S
     waiting = set(NODES)
-    while waiting or not observer.is_heard():
+    while waiting or not observer.is_connected():
         _check_alive(processes)
         waiting = {node for node in waiting if not observer.is_active(node)}
         for node in waiting:
@@ -207,6 +210,7 @@ def _await_graph(processes: Processes, observer: Observer) -> None:
                 f'{START_S:.0f} s: run mer doctor'
             )
         time.sleep(0.02)
+    time.sleep(SETTLE_S)
     if not observer.start(SOURCE):
         raise CommandError(f'{SOURCE}: {observer.diagnosis(SOURCE).message or "did not start"}')
 

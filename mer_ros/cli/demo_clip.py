@@ -82,7 +82,7 @@ def clip(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             made = Path(scratch) / path.name
-            make(made, SCRIPT, say if spoken else _silence)
+            make(made, SCRIPT, say if spoken else silent)
             made.replace(path)
     except OSError as error:
         raise CommandError(f'cannot write the demo clip into {folder}: {error.strerror}') from error
@@ -156,7 +156,7 @@ def say(line: Line) -> NDArray[np.int16]:
     return np.asarray(samples, np.int16)
 
 
-def _silence(line: Line) -> NDArray[np.int16]:
+def silent(line: Line) -> NDArray[np.int16]:
     """Return as much silence as the line would take."""
     return np.zeros(int(VOICE_RATE * len(line.text.split()) * 60 / line.speed), np.int16)
 

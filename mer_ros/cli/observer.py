@@ -131,9 +131,14 @@ class Observer:
         answer = self._call(GetState, f'{node}/get_state', GetState.Request())
         return answer is not None and answer.current_state.id == State.PRIMARY_STATE_ACTIVE
 
-    def is_heard(self) -> bool:
-        """Return whether every result topic has a publisher."""
-        return all(self._node.count_publishers(each.topic_name) for each in self._subscriptions)
+    def is_connected(self) -> bool:
+        """Return whether every result has a publisher, and face and audio another reader."""
+        publishers = all(
+            self._node.count_publishers(each.topic_name) for each in self._subscriptions
+        )
+        return publishers and all(
+            self._node.count_subscribers(f'emotion/{name}') > 1 for name in ('face', 'audio')
+        )
 
     def start(self, node: str) -> bool:
         """Configure and activate a lifecycle node; return whether it is active then."""
