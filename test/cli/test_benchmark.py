@@ -1,0 +1,67 @@
+"""Benchmarks: the fixed fields, and that ours and the references take turns."""
+
+import json
+
+import pytest
+
+from mer_ros.cli import timing
+from mer_ros.cli.main import main
+
+FIELDS = {'ms', 'reference_ms', 'ratio', 'cpu', 'rss_mb', 'references'}
+
+
+def report(words, capsys):
+    assert main(words) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def check(found):
+    assert set(found) >= FIELDS
+    for name in ('ms', 'reference_ms'):
+        assert set(found[name]) == {'p50', 'p95'}
+        assert 0 < found[name]['p50'] <= found[name]['p95']
+    assert found['ratio'] == pytest.approx(
+        found['reference_ms']['p50'] / found['ms']['p50'], abs=0.02
+    )
+    assert found['rss_mb'] > 10
+    assert found['reference'] in found['references']
+
+
+def test_ours_and_the_references_take_turns():
+    calls = []
+    found = timing.compare(
+        lambda index: calls.append(('ours', index)),
+        {
+            'slow': lambda index: calls.append(('slow', index)),
+            'other': lambda index: calls.append(('other', index)),
+        },
+        4,
+    )
+    measured = calls[3 * timing.WARM_UP :]
+    assert [name for name, _ in measured] == ['ours', 'slow', 'other'] * 4
+    assert [index for _, index in measured] == [n for n in range(3, 7) for _ in range(3)]
+    assert found['reference'] == 'slow'
+    assert set(found['references']) == {'slow', 'other'}
+
+
+def test_the_face_benchmark(capsys):
+    found = report(['benchmark', 'face', '--runs', '8'], capsys)
+    check(found)
+    assert found['image'] == '640x480'
+    assert found['faces'] == 1.0
+    assert 'opencv_full_size' in found['references']
+
+
+def test_the_audio_benchmark(capsys):
+    found = report(['benchmark', 'audio', '--runs', '8'], capsys)
+    check(found)
+    assert (found['window_s'], found['hop_s']) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [['face', '--runs', '0'], ['audio', '--classifier', 'ouija'], ['graph', '--duration', '-1']],
+)
+def test_what_cannot_be_measured_is_one_line(words, capsys):
+    assert main(['benchmark', *words]) == 1
+    assert capsys.readouterr().err.count('\n') == 1

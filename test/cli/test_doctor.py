@@ -1,0 +1,73 @@
+"""The doctor: what it looks at, and that each fault comes with its mend."""
+
+import json
+
+import pytest
+
+from mer_ros.cli import checks, checks_ros, doctor
+from mer_ros.cli.checks import Finding, Status
+from mer_ros.cli.main import main
+
+
+def test_every_check_of_the_design_is_made(capsys):
+    assert main(['doctor', '--json']) in (0, 1)
+    found = json.loads(capsys.readouterr().out)
+    names = [each['check'] for each in found['checks']]
+    assert set(names) >= {
+        'ros', 'messages', 'transport', 'round trip', 'models', 'camera', 'microphone', 'cpu', 'gpu'
+    }  # fmt: skip
+    statuses = {each['check']: each['status'] for each in found['checks']}
+    assert statuses['ros'] == statuses['messages'] == 'OK'
+    for each in found['checks']:
+        assert each['text']
+        assert bool(each['mend']) == (each['status'] != 'OK')
+
+
+def test_images_make_the_round_trip():
+    finding = checks_ros.round_trip()[0]
+    assert finding.status is not Status.FAIL, finding
+
+
+@pytest.mark.parametrize(('status', 'code'), [(Status.OK, 0), (Status.WARN, 0), (Status.FAIL, 1)])
+def test_only_a_failure_fails(monkeypatch, capsys, status, code):
+    monkeypatch.setattr(
+        doctor, 'CHECKS', (('thing', lambda: [Finding(status, 'it is so', 'mend it')]),)
+    )
+    assert main(['doctor']) == code
+    out = capsys.readouterr().out
+    assert out.startswith(status.value)
+    assert '-> mend it' in out
+
+
+def test_a_check_that_breaks_is_a_finding(monkeypatch, capsys):
+    def broken():
+        raise ModuleNotFoundError('no', name='rclpy')
+
+    monkeypatch.setattr(doctor, 'CHECKS', (('thing', broken),))
+    assert main(['doctor']) == 1
+    assert 'source install/setup.bash' in capsys.readouterr().out
+
+
+def test_a_transport_that_cuts_others_off_is_told(monkeypatch):
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')
+    assert checks_ros.transport()[0].status is Status.WARN
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'DEFAULT')
+    assert checks_ros.transport()[0].status is Status.OK
+
+
+def test_a_missing_default_model_fails_and_another_only_warns(monkeypatch, tmp_path):
+    from mer_ros.models import store
+
+    monkeypatch.setattr(store, 'EMBEDDED', tmp_path)
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    found = {each.text.split()[0]: each.status for each in checks.models()}
+    assert found['face_lite'] is Status.FAIL
+    assert found['audio_lite'] is Status.FAIL
+    assert found['face_points'] is Status.WARN
+    assert found['haar'] is Status.OK
+
+
+def test_no_microphone_and_no_camera_are_no_failure():
+    for check in (checks.camera, checks.microphone, checks.gpu, checks.cpu):
+        assert all(each.status is not Status.FAIL for each in check())
