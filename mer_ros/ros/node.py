@@ -165,6 +165,8 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         except EXPECTED as error:
             trouble = f'cannot {what}: {error}'
         except Exception as error:  # noqa: BLE001 - rclpy would swallow it without a word
+            if not self.context.ok():
+                return False  # the process is being ended
             trouble = f'cannot {what}: {type(error).__name__}: {error}'
             self.get_logger().error(traceback.format_exc())
         else:

@@ -16,22 +16,18 @@ if TYPE_CHECKING:
 def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     """Run a node until SIGINT or SIGTERM; return the exit status of the process.
 
-    Importing a node takes a second, in which Ctrl-C has to end the process as quietly as later:
-    import it in ``make``.
+    A signal never raises anything: extension modules that are just being imported would make an
+    ImportError of it, and a terminal's Ctrl-C is followed by a launcher's SIGINT. It shuts ROS
+    down, which ends the spinning; what comes before ROS is up looks at ``told``.
 
     Args:
         make: imports and makes the node, after ROS is up.
         args: command line; None takes the process's own.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    told: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: told.append(number))
     transport.prepare()
-    try:
-        return _run(make, args)
-    except KeyboardInterrupt:
-        return 0
-
-
-def _run(make: Callable[[], EmotionNode], args: list[str] | None) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
@@ -43,15 +39,18 @@ def _run(make: Callable[[], EmotionNode], args: list[str] | None) -> int:
         node = make()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
+        if not told:
+            executor.spin()
+    except ExternalShutdownException:
         return 0
     except NodeError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
+    except Exception:
+        if rclpy.ok() and not told:
+            raise
+        return 0  # ROS was shut down while the node was being made
     finally:
-        # A terminal's Ctrl-C and a launcher's SIGINT come one after the other.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if node is not None:
             node.release()
             node.destroy_node()

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mer_ros.msg import EmotionArray
 from rclpy.serialization import deserialize_message, serialize_message
+from ros_messages import flat
 
 from mer_ros.audio.features import AudioFeatures
 from mer_ros.estimates import Estimate, EstimateArray, Evidence, Modality, no_points
@@ -54,17 +55,6 @@ arrays = st.builds(
     speech_probability=share,
     latency=st.floats(0, 1000, width=32),
 )
-
-
-def flat(value: object) -> object:
-    """Return nested tuples that compare by content."""
-    if isinstance(value, np.ndarray):
-        return value.dtype, value.shape, value.tobytes()
-    if isinstance(value, tuple):
-        return tuple(flat(item) for item in value)
-    if isinstance(value, (Estimate, Evidence, EstimateArray)):
-        return tuple(flat(item) for item in vars(value).values())
-    return value
 
 
 @settings(max_examples=60, deadline=None)

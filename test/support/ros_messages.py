@@ -9,7 +9,7 @@ import numpy as np
 from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
 from sensor_msgs.msg import Image
 
-from mer_ros.estimates import Estimate, EstimateArray, Modality
+from mer_ros.estimates import Estimate, EstimateArray, Evidence, Modality
 from mer_ros.ros.conversions import to_time
 
 NS = 1_000_000_000
@@ -91,3 +91,14 @@ def _array(
             for i, name in enumerate(names)
         ),
     )
+
+
+def flat(value: object) -> object:
+    """Return nested tuples that compare by content."""
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, tuple):
+        return tuple(flat(item) for item in value)
+    if isinstance(value, (Estimate, Evidence, EstimateArray)):
+        return tuple(flat(item) for item in vars(value).values())
+    return value
