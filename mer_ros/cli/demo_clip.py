@@ -25,7 +25,7 @@ from mer_ros.cli.errors import CommandError
 WIDTH, HEIGHT, FRAME_RATE = 640, 480, 30
 VOICE_RATE = 22_050
 LEAD_S = 1.0
-VERSION = 1
+VERSION = 2
 """Goes into the file's name: a clip of an older recipe is not used again."""
 
 
@@ -55,11 +55,11 @@ class Line:
 
 
 SCRIPT = (
-    Line('Hello! How good to see you here, this is wonderful!', 72, 185, 110, 1, 1, 4, 0.9),
-    Line('I looked for it everywhere, and it is gone.', 22, 120, 70, -9, -1, 3, 1.0),
-    Line('Stop that! I told you not to touch it!', 48, 205, 190, -7, -6, 6, 0.9),
-    Line('Oh! What was that? I did not expect it!', 95, 190, 140, -4, 6, 8, 0.9),
-    Line('All right. Let us go on.', 45, 155, 90, -5, 0, 4, 0.8),
+    Line('Hello! How good to see you here, this is wonderful!', 72, 185, 110, 1, 1, 8, 0.9),
+    Line('I looked for it everywhere, and it is gone.', 22, 120, 70, -9, -1, 7, 1.0),
+    Line('Stop that! I told you not to touch it!', 48, 205, 190, -7, -6, 8, 0.9),
+    Line('Oh! What was that? I did not expect it!', 95, 190, 140, -4, 6, 9, 0.9),
+    Line('All right. Let us go on.', 45, 155, 90, -5, 0, 8, 0.8),
 )
 
 _CORNERS, _BROWS, _LIP = ((206, 146), (246, 146)), ((203, 88), (247, 88)), (226, 162)
