@@ -148,7 +148,11 @@ def check_size(width: int, height: int) -> None:
 
 
 def _convert(message: Image, name: str, encoding: Encoding) -> Pixels:
-    if BRIDGE is not None:
+    # cv_bridge's Python part shears rows whose padding is no whole number of pixels, and fails
+    # to swap bytes with NumPy 2.
+    pixel_bytes = encoding.channels * encoding.bits // 8
+    fit_for_bridge = message.step % pixel_bytes == 0 and not message.is_bigendian
+    if BRIDGE is not None and fit_for_bridge:
         message.encoding = encoding.bridge or name
         try:
             return np.asarray(BRIDGE.imgmsg_to_cv2(message, 'bgr8'), np.uint8)

@@ -122,6 +122,25 @@ def test_compressed_images_are_decoded(suffix: str) -> None:
     assert np.abs(difference).mean() < (6 if suffix == '.jpg' else 1e-9)
 
 
+PACKED = {
+    **{name: uyvy(GRADIENT) for name in ('yuv422', 'uyvy')},
+    **{name: np.ascontiguousarray(uyvy(GRADIENT)[..., ::-1]) for name in ('yuv422_yuy2', 'yuyv')},
+    **{f'bayer_{pattern}8': mosaic(GRADIENT, pattern) for pattern in ('rggb', 'bggr', 'gbrg')},
+    'bayer_grbg16': mosaic(GRADIENT, 'grbg').astype(np.uint16) * 251,
+}
+
+
+def test_cv_bridge_gives_the_same_pixels() -> None:
+    pytest.importorskip('cv_bridge', reason='only a distribution brings cv_bridge')
+    assert images.BRIDGE is not None
+    sent = {**{name: pixels for name, (pixels, _) in EXACT.items()}, **PACKED}
+    for encoding, pixels in sent.items():
+        for bigendian in (0, 1):
+            made = message(pixels, encoding, bigendian=bigendian)
+            ours = images.convert(made, images.ENCODINGS[encoding])
+            assert np.array_equal(images.to_bgr(made), ours), encoding
+
+
 def broken(**changes: Any) -> Image:
     made = message(GRADIENT, 'bgr8')
     for name, value in changes.items():
