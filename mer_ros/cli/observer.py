@@ -28,7 +28,10 @@ from mer_ros.ros.conversions import from_message, from_time
 
 DEPTH = 1000
 TOPICS = ('face', 'audio', 'fused')
-SERVICE_S = 5.0
+SERVICE_S = 20.0
+CHANGE_S = 3.0
+ANSWER_S = 0.3
+"""A question may get lost while the two sides are still discovering each other: ask again."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Observer:
         self._on_fused = on_fused
         self._diagnoses: dict[str, Diagnosis] = {}
         self._debug: Any = None
+        self._clients: dict[str, Any] = {}
         self._prefix = self._node.get_namespace().lstrip('/')
         self.results: dict[str, list[Arrival]] = {name: [] for name in TOPICS}
         self.debug_images: list[tuple[int, NDArray[np.uint8]]] = []
@@ -128,8 +132,7 @@ class Observer:
 
     def is_active(self, node: str) -> bool:
         """Return whether a lifecycle node is active; False while it can't be asked."""
-        answer = self._call(GetState, f'{node}/get_state', GetState.Request())
-        return answer is not None and answer.current_state.id == State.PRIMARY_STATE_ACTIVE
+        return self._state(node) == int(State.PRIMARY_STATE_ACTIVE)
 
     def is_connected(self) -> bool:
         """Return whether every result has a publisher, and face and audio another reader."""
@@ -142,17 +145,24 @@ class Observer:
 
     def start(self, node: str) -> bool:
         """Configure and activate a lifecycle node; return whether it is active then."""
-        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-            request = ChangeState.Request(transition=Transition(id=transition))
-            answer = self._call(ChangeState, f'{node}/change_state', request)
-            if answer is None or not answer.success:
-                return False
-        return True
+        steps = {
+            State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
+            State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE,
+        }
+        end = time.monotonic() + SERVICE_S
+        while time.monotonic() < end:
+            state = self._state(node)
+            if state == State.PRIMARY_STATE_ACTIVE:
+                return True
+            if state in steps:
+                answer = self._change(node, steps[state])
+                if answer is not None and not answer.success:
+                    return False
+        return False
 
     def stop(self, node: str) -> None:
         """Deactivate a lifecycle node; its counts stay in its diagnostics."""
-        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
-        self._call(ChangeState, f'{node}/change_state', request)
+        self._change(node, Transition.TRANSITION_DEACTIVATE)
 
     def watch_debug_image(self, wanted: bool) -> None:
         """Subscribe to the debug image, which is drawn only while someone does."""
@@ -164,18 +174,30 @@ class Observer:
             self._node.destroy_subscription(self._debug)
             self._debug = None
 
-    def _call(self, kind: Any, name: str, request: Any) -> Any:
-        client = self._node.create_client(kind, name)
-        try:
-            if not client.wait_for_service(0.1):
-                return None
-            future = client.call_async(request)
-            end = time.monotonic() + SERVICE_S
-            while not future.done() and time.monotonic() < end:
-                time.sleep(0.01)
-            return future.result() if future.done() else None
-        finally:
-            self._node.destroy_client(client)
+    def _state(self, node: str) -> int:
+        """Return where a lifecycle node is; 0 (unknown) when it does not answer."""
+        answer = self._call(GetState, f'{node}/get_state', GetState.Request(), ANSWER_S)
+        return 0 if answer is None else int(answer.current_state.id)
+
+    def _change(self, node: str, transition: int) -> Any:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return self._call(ChangeState, f'{node}/change_state', request, CHANGE_S)
+
+    def _call(self, kind: Any, name: str, request: Any, seconds: float) -> Any:
+        """Return the answer of a service; None when there is none in time."""
+        if name not in self._clients:
+            self._clients[name] = self._node.create_client(kind, name)
+        client = self._clients[name]
+        if not client.wait_for_service(ANSWER_S):
+            return None
+        future = client.call_async(request)
+        end = time.monotonic() + seconds
+        while not future.done() and time.monotonic() < end:
+            time.sleep(0.005)
+        if future.done():
+            return future.result()
+        client.remove_pending_request(future)
+        return None
 
     def _spin(self) -> None:
         try:
