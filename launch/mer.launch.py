@@ -110,6 +110,7 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         own['loop'] = given['loop'] == 'true'
         own['compressed'] = given['image_transport'] == 'compressed'
         own['wait_for_subscribers'] = 20.0
+    logger = '.'.join([*filter(None, given['namespace'].split('/')), name])
     return Node(
         package='mer_ros',
         executable=name,
@@ -117,7 +118,7 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         namespace=given['namespace'],
         parameters=[given['params_file'], own],
         remappings=remappings(given),
-        arguments=['--ros-args', '--log-level', f'{name}:={given["log_level"]}'],
+        arguments=['--ros-args', '--log-level', f'{logger}:={given["log_level"]}'],
         output='screen',
     )
 

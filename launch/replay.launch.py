@@ -2,6 +2,7 @@
 
     ros2 launch mer_ros replay.launch.py bag:=my_bag rate:=2.0
 
+The arguments of mer.launch.py can be given here too (namespace, face_detector, ...).
 Recorded results are played under `recorded/emotion/...`, beside those of the nodes that run now.
 """
 
@@ -33,21 +34,6 @@ ARGUMENTS = (
     ('bag_loop', 'false', 'Begin the bag again at its end.'),
     ('delay', '3.0', 'Seconds that the nodes get to start before the first message.'),
 )
-PASSED_ON = (
-    'face_detector',
-    'face_classifier',
-    'audio_classifier',
-    'namespace',
-    'params_file',
-    'debug',
-    'record',
-    'rviz',
-    'log_level',
-    'image_transport',
-    'image',
-    'audio',
-)
-"""Arguments of mer.launch.py that can be given here too."""
 
 
 def generate_launch_description() -> LaunchDescription:

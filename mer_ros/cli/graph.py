@@ -41,7 +41,8 @@ class Graph:
     def command(self, node: str) -> list[str]:
         """Return the command line of a node."""
         argv = [sys.executable, '-m', f'mer_ros.ros.{node}', '--ros-args']
-        argv += ['--log-level', f'{node}:={self.log_level}']
+        logger = '.'.join([*filter(None, self.namespace.split('/')), node])
+        argv += ['--log-level', f'{logger}:={self.log_level}']
         if self.namespace:
             argv += ['-r', f'__ns:=/{self.namespace.strip("/")}']
         for rule in self.remaps:

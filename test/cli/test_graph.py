@@ -46,7 +46,7 @@ def test_a_node_is_started_with_namespace_remaps_and_parameters():
     assert face[1:4] == ['-m', 'mer_ros.ros.face_emotion', '--ros-args']
     assert '__ns:=/robot' in face
     assert 'image_raw:=/camera/image' in face
-    assert 'face_emotion:=debug' in face
+    assert 'robot.face_emotion:=debug' in face
     assert parameters_of(face) == {'use_sim_time': True, 'detector': 'yunet'}
     assert parameters_of(graph.command('audio_emotion'))['classifier'] == 'wav2vec2'
     assert SOURCE not in graph.parameters
