@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT
@@ -94,18 +95,24 @@ def _thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _alike(
-    images: NDArray[np.uint8], others: NDArray[np.uint8], chunk: int = 2048
+    images: NDArray[np.uint8], others: NDArray[np.uint8], chunk: int = 1024
 ) -> NDArray[np.int64]:
-    """Return (P, 2) pairs (row of images, row of others) that show one picture, or its mirror."""
-    ours, theirs = _thumbnails(images), _thumbnails(others)
-    mirrored = _thumbnails(others[:, :, ::-1])
-    pairs = []
-    for start in range(0, len(ours), chunk):
-        part = ours[start : start + chunk]
-        near = np.maximum(part @ theirs.T, part @ mirrored.T) > NEAR_DUPLICATE
-        row, other = np.nonzero(near)
-        pairs.append(np.stack([row + start, other], axis=1))
-    return np.concatenate(pairs).astype(np.int64)
+    """Return (P, 2) pairs (row of images, row of others) that show one picture, or its mirror.
+
+    All pairs are compared in bfloat16, which takes seconds; the few that come near are compared
+    again in full.
+    """
+    ours, pairs = torch.from_numpy(_thumbnails(images)), []
+    for seen in (others, others[:, :, ::-1]):
+        theirs = torch.from_numpy(_thumbnails(seen))
+        short = theirs.bfloat16().T.contiguous()
+        for start in range(0, len(ours), chunk):
+            near = ours[start : start + chunk].bfloat16() @ short > NEAR_DUPLICATE - 0.01
+            row, other = torch.nonzero(near, as_tuple=True)
+            row += start
+            same = (ours[row] * theirs[other]).sum(dim=1) > NEAR_DUPLICATE
+            pairs.append(torch.stack([row[same], other[same]], dim=1))
+    return np.asarray(torch.cat(pairs), np.int64)
 
 
 def picture_groups(images: NDArray[np.uint8]) -> NDArray[np.int64]:

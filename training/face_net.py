@@ -37,7 +37,7 @@ class Block(nn.Module):  # type: ignore[misc]
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(2) if stride == 2 else nn.Identity(),
+                nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity(),
                 nn.Conv2d(inputs, outputs, 1, bias=False),
                 nn.BatchNorm2d(outputs),
             )

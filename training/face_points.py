@@ -219,7 +219,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     weights = options.data / 'weights' / 'face_detection_yunet_2023mar.onnx'
-    valid = load(options.data / 'face' / 'fer2013_valid.npz').take(np.arange(1500))
+    valid = load(options.data / 'face' / 'fer2013_valid.npz').take(np.arange(options.limit or 1500))
     train_set = load(options.data / 'face' / 'fer2013_train.npz')
     fit = train_set.images[: options.limit]
     if options.limit is None:
