@@ -125,7 +125,8 @@ class ParameterSpec:
 
     def _constraints(self) -> str:
         when = 'changes at once' if self.dynamic else 'can be set while the node is not active'
-        return f'{self.limits()}; {when}' if self.limits() else when
+        shown_elsewhere = self.minimum is not None and self.maximum is not None
+        return when if shown_elsewhere or not self.limits() else f'{self.limits()}; {when}'
 
 
 class Values(Mapping[str, Value]):
