@@ -34,8 +34,8 @@ SETTLE_S = 0.3
 LARGEST = (1280, 720)
 """Larger pictures are made smaller: 1080p at 60 Hz is more than two cores can carry over DDS."""
 
-LOOKS = ((0.2, 0.3), (0.55, 0.65))
-"""Parts of the clip in which the debug image is looked at; all the time would cost CPU."""
+LOOKS_AT, LOOK_S = (0.15, 0.55), 2.0
+"""When, in parts of the clip, and how long the debug image is looked at: always would cost CPU."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,8 +229,9 @@ def _play(processes: Processes, observer: Observer, clip: Clip, duration_s: floa
             break
         if diagnosis.level == 2 and clip.duration_s:
             raise CommandError(f'{SOURCE}: {diagnosis.message}')
-        part = (time.monotonic() - begun) / (duration_s or clip.duration_s or 20.0)
-        observer.watch_debug_image(any(first <= part < last for first, last in LOOKS))
+        second, length_s = time.monotonic() - begun, duration_s or clip.duration_s or 20.0
+        looks = (second - part * length_s for part in LOOKS_AT)
+        observer.watch_debug_image(any(0 <= each < LOOK_S for each in looks))
         time.sleep(0.05)
     else:
         observer.stop(SOURCE)
@@ -270,7 +271,7 @@ def _summary(
         },
         'audio_evidence_age_s': report.quantiles(report.audio_age_s(fused)),
         'labels': report.labels(fused),
-        'debug_images': len(observer.debug_images),
+        'debug_images': observer.debug_count,
         'usage': load,
         'files': _pictures(observer, output),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,7 @@ from mer_ros.ros import images
 from mer_ros.ros.conversions import from_message, from_time
 
 DEPTH = 1000
+KEPT_IMAGES = 60
 TOPICS = ('face', 'audio', 'fused')
 SERVICE_S = 20.0
 CHANGE_S = 3.0
@@ -75,6 +77,8 @@ class Observer:
     Attributes:
         results: arrivals by topic (``face``, ``audio``, ``fused``).
         first_fused: steady time of the first fused result; 0 before.
+        debug_images: (stamp, pixels) of the last debug images.
+        debug_count: how many came.
     """
 
     def __init__(self, namespace: str, on_fused: Callable[[Arrival], None]) -> None:
@@ -95,7 +99,8 @@ class Observer:
         self._clients: dict[str, Any] = {}
         self._prefix = self._node.get_namespace().lstrip('/')
         self.results: dict[str, list[Arrival]] = {name: [] for name in TOPICS}
-        self.debug_images: list[tuple[int, NDArray[np.uint8]]] = []
+        self.debug_images: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=KEPT_IMAGES)
+        self.debug_count = 0
         self.first_fused = 0.0
         profile = QoSProfile(depth=DEPTH)
         self._subscriptions = [
@@ -224,6 +229,7 @@ class Observer:
             )
 
     def _keep_debug(self, message: Image) -> None:
+        self.debug_count += 1
         self.debug_images.append((from_time(message.header.stamp), images.to_bgr(message).copy()))
 
 
