@@ -22,6 +22,9 @@ class Sequencer:
     """Merges face and audio arrays by stamp and hands them to the engine.
 
     Not thread-safe: call it from one thread, or under one lock.
+
+    Attributes:
+        hold_s: a result is held for at most this long; may change at any time.
     """
 
     def __init__(
@@ -30,7 +33,7 @@ class Sequencer:
         """Hold a result for at most ``hold_s`` of the clock that ``now_s`` is read from."""
         self._engine = engine
         self._delay_ns = round(settings.audio_delay_s * NANOSECONDS)
-        self._hold_s = hold_s
+        self.hold_s = hold_s
         self._faces: deque[Waiting] = deque()
         self._audios: deque[Waiting] = deque()
 
@@ -57,7 +60,7 @@ class Sequencer:
     def deadline(self) -> float | None:
         """Return when :meth:`poll` must be called at the latest; None when nothing is held."""
         arrivals = [queue[0][1] for queue in (self._faces, self._audios) if queue]
-        return min(arrivals) + self._hold_s if arrivals else None
+        return min(arrivals) + self.hold_s if arrivals else None
 
     def clear(self) -> None:
         """Drop what is held."""
@@ -71,14 +74,14 @@ class Sequencer:
             if self._audio_is_next():
                 array, arrival = self._audios[0]
                 settled = bool(self._faces) or self._engine.audio_ready(array.stamp_ns)
-                if not settled and now_s - arrival < self._hold_s:
+                if not settled and now_s - arrival < self.hold_s:
                     return fused
                 self._audios.popleft()
                 fused += self._engine.add_audio(array)
             elif self._faces:
                 array, arrival = self._faces[0]
                 settled = bool(self._audios) or self._engine.face_ready(array.stamp_ns)
-                if not settled and now_s - arrival < self._hold_s:
+                if not settled and now_s - arrival < self.hold_s:
                     return fused
                 self._faces.popleft()
                 fused += self._engine.add_face(array)

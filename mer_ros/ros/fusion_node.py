@@ -36,6 +36,13 @@ FACE, AUDIO, JUMP, RENEW = 'face', 'audio', 'jump', 'renew'
 JUMP_BACK = Duration(seconds=-0.1)
 """Two sources of /clock differ by less."""
 
+REPLAY_HOLD = 10
+"""A replayed result is held this many times longer: being in order matters more than being quick,
+and a bag read fast leaves the transport little time to keep it."""
+
+LIVE_S = 10.0
+"""Results with older stamps are replayed, whatever the clock."""
+
 SHOWN_NS = 2_000_000_000
 """What is older than this is not drawn any more."""
 
@@ -168,10 +175,16 @@ class EmotionFusion(EmotionNode):
             self._engine.reset()
         else:
             array = from_message(message)
+            self._sequencer.hold_s = self._hold_s(array.stamp_ns)
             push = self._sequencer.push_face if what == FACE else self._sequencer.push_audio
             fused = push(array, time.monotonic())
             self._newest[what] = array
             self._publish(fused)
+
+    def _hold_s(self, stamp_ns: int) -> float:
+        age_s = (self.now_ns() - stamp_ns) * 1e-9
+        replayed = self.get_clock().ros_time_is_active or abs(age_s) > LIVE_S
+        return self.values.number('max_hold') * (REPLAY_HOLD if replayed else 1)
 
     def _tend(self) -> float | None:
         """Fuse what was held long enough; return when to look again."""

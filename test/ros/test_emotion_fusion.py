@@ -59,7 +59,7 @@ class Inputs:
 @pytest.fixture
 def inputs(graph: Any) -> Inputs:
     made = Inputs(graph)
-    made.node = graph.start(EmotionFusion, max_hold=1.0)  # type: ignore[attr-defined]
+    made.node = graph.start(EmotionFusion, max_hold=0.1)  # type: ignore[attr-defined]
     made.connect()
     return made
 
@@ -124,7 +124,7 @@ def test_payloads_are_the_same_bytes_at_any_replay_speed(graph: Any) -> None:
     runs: list[list[object]] = []
     for rate in (2, 10, 200):
         inputs = Inputs(graph)
-        node = graph.start(EmotionFusion, max_hold=1.0)
+        node = graph.start(EmotionFusion, max_hold=0.1)
         inputs.connect()
         play(inputs, clip(4), rate)
         graph.wait(lambda fused=inputs.fused: len(fused) >= 120, 'all fused arrays')
@@ -255,7 +255,7 @@ def test_a_clock_that_jumps_back_is_survived(graph: Any) -> None:
 
     clock = graph.publisher(Clock, '/clock', 10)
     inputs = Inputs(graph)
-    graph.start(EmotionFusion, use_sim_time=True, max_hold=1.0)
+    graph.start(EmotionFusion, use_sim_time=True, max_hold=0.1)
     inputs.connect()
     graph.matched(clock)
     for turn in range(2):
