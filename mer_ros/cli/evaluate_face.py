@@ -231,8 +231,5 @@ def _array(content: Any, name: str, path: Path) -> NDArray[Any]:
 
 
 def _without_few(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
-    kept = confusion.copy()
-    kept[confusion.sum(axis=1) < _FEW] = 0
-    if not kept.any():
-        return confusion
-    return kept
+    few = confusion.sum(axis=1, keepdims=True) < _FEW
+    return confusion if few.all() else np.where(few, 0, confusion)

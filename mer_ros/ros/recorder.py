@@ -35,6 +35,8 @@ POLL_S = 0.1
 DEPTH = 200
 """Messages that may wait while the disk is slow; 6 s of images at 30 Hz."""
 
+DRAWN = 'emotion/debug_image'
+
 FOREVER = QosTime(9223372036, 854775807)
 """How rosbag2 writes "no limit"."""
 
@@ -51,7 +53,8 @@ class Recorder:
             node: what subscribes; the caller spins it.
             path: a folder that is made; it must not be there.
             storage: ``mcap`` or ``sqlite3``.
-            topics: names to record, relative ones in the node's namespace; none means all.
+            topics: names to record, relative ones in the node's namespace; none means all but
+                the debug image, which is drawn only while someone subscribes.
 
         Raises:
             NodeError: the bag can't be made.
@@ -76,7 +79,7 @@ class Recorder:
         for topic, types in self._node.get_topic_names_and_types():
             if topic in self._known or '/_' in topic:
                 continue
-            if self._wanted and topic not in self._wanted:
+            if topic not in self._wanted if self._wanted else topic.endswith(DRAWN):
                 continue
             if not self._node.get_publishers_info_by_topic(topic):
                 continue

@@ -181,6 +181,19 @@ def test_only_named_topics_are_recorded_and_a_missing_one_is_told(node, tmp_path
     assert '/nobody_has_this' in err
 
 
+def test_the_debug_image_is_recorded_only_when_asked_for(node, tmp_path):
+    drawn = node.create_publisher(Image, 'emotion/debug_image', 1)
+    record(node, tmp_path / 'bag', 'mcap')
+    with Reader(tmp_path / 'bag') as reader:
+        assert '/emotion/debug_image' not in [each.topic for each in reader.connections]
+    process = mer('record', '-o', tmp_path / 'asked', '--duration', '3', 'emotion/debug_image')
+    assert until(drawn.get_subscription_count)
+    drawn.publish(image(1))
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert '/emotion/debug_image' in out
+
+
 def test_what_is_no_bag_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / 'file.mcap').write_bytes(b'not a bag')
     (tmp_path / 'folder').mkdir()
