@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image
 
 from mer_ros.cli.main import main
 
-DOMAIN = '71'
+DOMAIN = str(1 + (os.getpid() * 7 + 50) % 100)
 START = 1_700_000_000
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
