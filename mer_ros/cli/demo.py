@@ -287,12 +287,12 @@ def _pictures(observer: Observer, output: Path) -> list[str]:
     fused = observer.results['fused']
     if observer.debug_images:
         telling = {
-            each.array.stamp_ns: max(
-                (one.confidence + one.speaking for one in each.array.estimates), default=0.0
+            each.array.stamp_ns: round(
+                max((one.confidence + one.speaking for one in each.array.estimates), default=0.0), 1
             )
             for each in fused
         }
-        _, image = max(observer.debug_images, key=lambda pair: telling.get(pair[0], 0.0))
+        _, image = max(observer.debug_images, key=lambda pair: (telling.get(pair[0], 0.0), pair[0]))
         path = output / 'demo_frame.png'
         if not cv2.imwrite(str(path), image):
             raise CommandError(f'cannot write {path}: choose another --output')

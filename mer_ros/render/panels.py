@@ -80,7 +80,7 @@ class Metrics:
         height = 22 + 15 * len(card.rows) + (5 if card.rows else 0)
         if card.probabilities is not None:
             height += 47
-        return self.px(212), self.px(height)
+        return self.px(228), self.px(height)
 
 
 def draw_card(image: Image, card: Card, box: Box, metrics: Metrics) -> None:
@@ -210,7 +210,7 @@ def _draw_row(image: Image, row: Row, box: Box, metrics: Metrics) -> None:
     cap = px(8)
     baseline = box.y + px(11.5)
     put(image, row.name, box.x + px(6), baseline, cap, FAINT)
-    bar = Box(box.x + px(45), box.y + px(4), px(64), px(8))
+    bar = Box(box.x + px(45), box.y + px(4), px(78), px(8))
     if row.label is None:
         _bar(image, bar, 0.0, TRACK)
         put(image, '-', bar.right + px(6), baseline, cap, FAINT)
