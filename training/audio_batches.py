@@ -112,7 +112,8 @@ class Batches:
 
     def prior(self) -> NDArray[np.float64]:
         """Return (7,) how often each class is drawn."""
-        return np.bincount(self.labels[self._chosen], self._weights, COUNT)
+        shares = np.bincount(self.labels[self._chosen], self._weights, COUNT)
+        return np.asarray(shares, np.float64)
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Return augmented log-mels (B, 64, T) float32 and soft targets (B, 7)."""
@@ -130,7 +131,7 @@ class Batches:
 
     def _crop(self, item: int, frames: int) -> NDArray[np.float32]:
         """Return a crop that holds speech: the best of the first few random places."""
-        clean = self._rng.random() < 0.3
+        clean = self._rng.random() < 0.4
         copy = self._copies[0 if clean else int(self._rng.integers(len(self._copies)))]
         start, stop = copy.offsets[item], copy.offsets[item + 1]
         if stop - start <= frames:
@@ -153,13 +154,13 @@ class Batches:
     def _warp(self, x: Tensor) -> Tensor:
         """Scale the frequency axis (vocal tract length, pitch) and the tempo of each crop."""
         size, _, frames = x.shape
-        factor = torch.exp(self._uniform(-0.14, 0.14, size, 1))
+        factor = torch.exp(self._uniform(-0.1, 0.1, size, 1))
         band = torch.arange(BANDS, dtype=torch.float32)[None]
         low, high = _mel(torch.tensor(LOW_HZ)), _mel(torch.tensor(HIGH_HZ))
         step = (high - low) / (BANDS + 1)
         hertz = 700.0 * (10.0 ** ((low + step * (band + 1)) / 2595.0) - 1.0)
         source = (_mel(hertz * factor) - low) / step - 1.0
-        tempo = torch.clamp(self._uniform(0.75, 1.1, size, 1), max=1.0)
+        tempo = torch.clamp(self._uniform(0.8, 1.15, size, 1), max=1.0)
         shift = self._uniform(-1.0, 1.0, size, 1) * (1.0 - tempo)
         time = torch.linspace(-1.0, 1.0, frames)[None] * tempo + shift
         grid = torch.stack(
@@ -175,12 +176,12 @@ class Batches:
     def _colour(self, x: Tensor) -> Tensor:
         """Apply a random gain and a smooth random frequency response (microphone, distance)."""
         size = x.shape[0]
-        knots = torch.from_numpy(self._rng.normal(size=(size, 1, 6)).astype(np.float32)) * 0.7
+        knots = torch.from_numpy(self._rng.normal(size=(size, 1, 6)).astype(np.float32)) * 0.5
         curve = functional.interpolate(knots, BANDS, mode='linear', align_corners=True)
         return x + curve.transpose(1, 2) + self._uniform(-2.0, 2.0, size, 1, 1)
 
     def _add_noise(self, x: Tensor) -> Tensor:
-        """Add noise powers at -3 to 35 dB below the crop's mean power to 60 % of the crops."""
+        """Add noise powers at -3 to 35 dB below the crop's mean power to 40 % of the crops."""
         size, _, frames = x.shape
         pick = self._rng.integers(0, self._noise.shape[0], size)
         starts = self._rng.integers(0, self._noise.shape[2] - frames, size)
@@ -189,12 +190,12 @@ class Batches:
         )
         level = torch.logsumexp(x.flatten(1), 1) - torch.logsumexp(noise.flatten(1), 1)
         ratio = self._uniform(-3.0, 35.0, size) * 0.2303
-        ratio[torch.from_numpy(self._rng.random(size) > 0.6)] = 25.0
+        ratio[torch.from_numpy(self._rng.random(size) > 0.4)] = 25.0
         return torch.logaddexp(x, noise + (level - ratio)[:, None, None])
 
     def _mix(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix crops and targets (Zhang et al., 2018), alpha 0.3, half of the batches."""
-        if self._rng.random() < 0.5:
+        """Mix crops and targets (Zhang et al., 2018), alpha 0.3, a third of the batches."""
+        if self._rng.random() > 0.33:
             return x, target
         share = self._rng.beta(0.3, 0.3)
         order = torch.from_numpy(self._rng.permutation(x.shape[0]))
@@ -206,7 +207,7 @@ class Batches:
         """Replace a few bands and frames by the crop's mean (Park et al., 2019)."""
         size, bands, frames = x.shape
         keep = torch.ones_like(x, dtype=torch.bool)
-        for axis, length, widest in ((1, bands, 10), (1, bands, 10), (2, frames, 15)):
+        for axis, length, widest in ((1, bands, 8), (1, bands, 8), (2, frames, 12)):
             width = self._uniform(0, widest, size, 1)
             start = self._uniform(0, 1, size, 1) * (length - width)
             index = torch.arange(length)[None]
@@ -226,7 +227,7 @@ def sampling_weights(clips: Sequence[Clip]) -> NDArray[np.float64]:
     weights = np.array(
         [np.sqrt(sizes[c.corpus]) / (classes[c.corpus] * counts[c.corpus, c.label]) for c in clips]
     )
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def _mel(hertz: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def windows(clips: Sequence[Clip], degrade: Callable[[Array], Array] | None = No
             wave = degrade(wave)
         wave = HighPass(settings.high_pass_hz).push(wave)
         starts = np.arange(0, wave.size - size + 1, hop)
-        spoken = [_speech(clip.speech, s, size) >= settings.speech_threshold for s in starts]
+        spoken = [_speech(clip.speech, int(s), size) >= settings.speech_threshold for s in starts]
         for start in starts[spoken] if any(spoken) else starts:
             piece = wave[start : start + size]
             cut.append(

@@ -24,6 +24,8 @@ from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
 Array = NDArray[np.float32]
 TOLERANCE = 1e-4
 SNRS_DB = (20, 10, 5, 0)
+NOISE_STRIDE = 3
+"""Every third clip of the test speakers is scored in noise: the table is for its slope."""
 
 
 def export(network: nn.Module, path: Path) -> Path:
@@ -32,7 +34,7 @@ def export(network: nn.Module, path: Path) -> Path:
     Raises:
         ValueError: ONNX Runtime and torch differ by more than :data:`TOLERANCE`.
     """
-    network = network.to(memory_format=torch.contiguous_format).float().eval()  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.contiguous_format).float().eval()
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated, but needs no onnxscript and names axes plainly.
         warnings.simplefilter('ignore')
@@ -87,7 +89,7 @@ def measure(path: Path, clips: Sequence[Clip], temperature: float) -> dict[str, 
         'latency_ms': latency_ms(model),
     }
     for snr in SNRS_DB:
-        cut = windows(test, _Noise(snr))
+        cut = windows(test[::NOISE_STRIDE], _Noise(snr))
         scores = report(logits_of(model, cut), cut, temperature)
         metrics['noise'][str(snr)] = {
             name: scores['corpora'][name]['uar'] for name in scores['corpora']

@@ -88,7 +88,7 @@ def infer(network: nn.Module, cut: WindowSet) -> Any:
 
 def train(args: argparse.Namespace, batches: Batches, dev: WindowSet) -> nn.Module:
     """Run the schedule; resume from ``state.pt``, keep ``plateau.pt``; return the average."""
-    network: nn.Module = AudioNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network: nn.Module = AudioNetwork().to(memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
@@ -108,7 +108,8 @@ def train(args: argparse.Namespace, batches: Batches, dev: WindowSet) -> nn.Modu
         batches.reseed(args.seed + first)
         _log.info('go on from %s at step %d', source, first)
     plateau = round(args.steps * (1 - args.fall))
-    started, losses = time.time(), []
+    started = time.time()
+    losses: list[float] = []
     for step in range(first, args.steps):
         if step == plateau or (step > first and step % args.every == 0):
             _keep(args, step, network, average, optimiser, state_path)
@@ -126,7 +127,7 @@ def train(args: argparse.Namespace, batches: Batches, dev: WindowSet) -> nn.Modu
             logits = network(x)
         loss = smoothed_loss(logits, target, 0.05)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         average.update(network)
@@ -162,14 +163,16 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument('--work', type=Path, default=ROOT / 'build/audio_lite', help='caches, logs')
     parser.add_argument('--output', type=Path, default=ROOT / 'mer_ros/models/embedded')
     parser.add_argument('--run', default='lite', help='name of the run in the work folder')
-    parser.add_argument('--steps', type=int, default=9000)
-    parser.add_argument('--fall', type=float, default=0.3, help='share of steps of falling rate')
+    parser.add_argument('--steps', type=int, default=3800)
+    parser.add_argument(
+        '--fall', type=float, default=0.26316, help='share of steps of falling rate'
+    )
     parser.add_argument('--rate', type=float, default=1.5e-3)
     parser.add_argument('--batch', type=int, default=64)
-    parser.add_argument('--copies', type=int, default=7, help='rendered copies of each clip')
-    parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
+    parser.add_argument('--copies', type=int, default=5, help='rendered copies of each clip')
+    parser.add_argument('--every', type=int, default=200, help='steps between checkpoints')
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--speakers', choices=('train', 'all'), default='train')
     parser.add_argument('--branch', type=Path, help='state to start from')
     parser.add_argument(
