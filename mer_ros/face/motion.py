@@ -92,7 +92,10 @@ def residual_motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tupl
         Mean lengths of the flow beyond the affine motion, weighted by texture, in per cent of
         the crop's side: (mouth, brows and eyes and nose).
     """
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    # The stubs of opencv-python know only the newer spelling, the distributions' OpenCV this one.
+    method = cv2.DISOpticalFlow_create(  # type: ignore[attr-defined]
+        cv2.DISOPTICAL_FLOW_PRESET_FAST
+    )
     flow = method.calc(before, after, None).reshape(-1, 2)
     power = sum(
         np.square(cv2.Sobel(before, cv2.CV_32F, dx, dy).ravel()) for dx, dy in ((1, 0), (0, 1))

@@ -35,16 +35,19 @@ class FaceQuality:
 
     @property
     def reliability(self) -> float:
-        """Product of the factors, 0..1."""
-        return math.prod(
-            (self.size, self.sharpness, self.light, self.pose, self.detection, self.face)
-        )
+        """Product of the factors, 0..1; of size and sharpness, which see one fault, the worse."""
+        detail = min(self.size, self.sharpness)
+        return detail * self.light * self.pose * self.detection * self.face
 
 
 def assess(
     detection: Detection, crop: NDArray[np.uint8], face_score: float = math.nan
 ) -> FaceQuality:
     """Judge one view of a face.
+
+    The ranges of size, sharpness and light follow the share of the classifier's skill that is
+    left (`python -m benchmarks.face_quality --data ../shared/data`); that of pose is a choice,
+    for FER2013 has too few faces turned by more than 15 degrees to measure it.
 
     Args:
         detection: the face.
@@ -53,11 +56,11 @@ def assess(
     """
     pixels = math.sqrt(max(0.0, float(detection.box[2]) * float(detection.box[3])))
     return FaceQuality(
-        size=_ramp(pixels, 12.0, 48.0),
-        sharpness=_ramp(sharpness(crop), 0.0, 0.1),
-        light=_ramp(float(crop.std()), 4.0, 24.0),
+        size=_log_ramp(pixels, 4.0, 24.0),
+        sharpness=_log_ramp(sharpness(crop), 0.0005, 0.05),
+        light=_log_ramp(float(crop.std()), 0.8, 16.0),
         pose=1.0 if detection.landmarks is None else _facing(detection.landmarks),
-        detection=_ramp(detection.score, 0.0, 0.9),
+        detection=_ramp(detection.score, 0.0, 0.7),
         face=1.0 if math.isnan(face_score) else _ramp(face_score, 0.0, 0.9),
     )
 
@@ -81,3 +84,8 @@ def _facing(landmarks: NDArray[np.float32]) -> float:
 def _ramp(value: float, zero: float, one: float) -> float:
     """Return 0 up to ``zero``, 1 from ``one``, a straight line between."""
     return min(1.0, max(0.0, (value - zero) / (one - zero)))
+
+
+def _log_ramp(value: float, zero: float, one: float) -> float:
+    """Return :func:`_ramp` on a logarithmic scale; 0 for what is not positive."""
+    return _ramp(math.log(value), math.log(zero), math.log(one)) if value > 0.0 else 0.0

@@ -33,7 +33,7 @@ class FaceSettings:
     min_face: int = _setting(24, 'smallest face, in pixels of the image', 8, 4096)
     min_score: float = _setting(0.5, 'least detector score of a face', 0.0, 1.0)
     min_face_score: float = _setting(
-        0.0, 'least P(face) of the classifier, where it tells; 0 keeps all', 0.0, 1.0
+        0.1, 'least P(face) of the classifier, where it tells; 0 keeps all', 0.0, 1.0
     )
     margin: float = _setting(
         BOX_MARGIN, 'share of its side added around a box without landmarks', -0.3, 1.0
