@@ -10,12 +10,11 @@ from mer_ros.face.pipeline import FacePipeline
 from mer_ros.face.settings import FaceSettings
 from mer_ros.models import registry
 from mer_ros.msg import EmotionArray
-from mer_ros.ros import qos
+from mer_ros.ros import images, qos
 from mer_ros.ros.conversions import from_time, to_message
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.image_input import image_input
-from mer_ros.ros.images import to_bgr
 from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pacing import Pacer
@@ -57,6 +56,8 @@ class FaceEmotion(EmotionNode):
         pipeline.load()
         self._pipeline = pipeline
         self._publisher = self.create_publisher(EmotionArray, 'emotion/face', qos.result())
+        if images.BRIDGE_PROBLEM:
+            self.get_logger().warning(images.BRIDGE_PROBLEM)
         self.get_logger().info(f'configured {", ".join(pipeline.models)}')
 
     def activate(self) -> None:
@@ -109,7 +110,7 @@ class FaceEmotion(EmotionNode):
         pipeline = self._pipeline
         if pipeline is None:
             return
-        array = pipeline.process(to_bgr(message), stamp_ns, message.header.frame_id)
+        array = pipeline.process(images.to_bgr(message), stamp_ns, message.header.frame_id)
         self._processed.tick()
         array = replace(array, latency=self.latency(stamp_ns))
         self._publisher.publish(to_message(array))
@@ -128,6 +129,7 @@ class FaceEmotion(EmotionNode):
         return {
             'models': self._pipeline.models if self._pipeline is not None else (),
             'topic': source.topic if source is not None else '',
+            'converter': 'cv_bridge' if images.BRIDGE is not None else 'mer_ros',
             'received': source.rate.count if source is not None else 0,
             'received_hz': source.rate.hz() if source is not None else 0.0,
             'processed': self._processed.count,

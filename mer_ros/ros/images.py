@@ -8,7 +8,6 @@ give up without a word of use.
 from __future__ import annotations
 
 import array
-import logging
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -78,16 +77,26 @@ ENCODINGS: dict[str, Encoding] = {
 """Every encoding that is taken."""
 
 
-def _find_bridge() -> Any | None:
+def _find_bridge() -> tuple[Any | None, str]:
+    """Return cv_bridge where it works, and why not where it is installed and does not."""
     try:
         from cv_bridge import CvBridge
-    except (ImportError, AttributeError) as error:  # AttributeError: built for another NumPy
-        logging.getLogger(__name__).debug('no cv_bridge: %s', error)
-        return None
-    return CvBridge()
+    except ImportError:
+        return None, ''
+    probe = Image(height=1, width=2, encoding='rgb8', step=6)
+    probe.data = array.array('B', range(6))
+    try:
+        # Its compiled part is imported by the first conversion, and fails with another NumPy.
+        bridge = CvBridge()
+        pixels = np.asarray(bridge.imgmsg_to_cv2(probe, 'bgr8'))
+    except Exception as error:  # noqa: BLE001 - whatever it raises, and the node says so
+        return None, f'cv_bridge is installed and does not work ({error}); images go without it'
+    if pixels.tolist() != [[[2, 1, 0], [5, 4, 3]]]:
+        return None, 'cv_bridge is installed and converts wrongly; images go without it'
+    return bridge, ''
 
 
-BRIDGE = _find_bridge()
+BRIDGE, BRIDGE_PROBLEM = _find_bridge()
 
 
 def to_bgr(message: Image | CompressedImage) -> Pixels:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import array
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -139,6 +143,27 @@ def test_cv_bridge_gives_the_same_pixels() -> None:
             made = message(pixels, encoding, bigendian=bigendian)
             ours = images.convert(made, images.ENCODINGS[encoding])
             assert np.array_equal(images.to_bgr(made), ours), encoding
+
+
+def test_a_cv_bridge_that_does_not_work_is_gone_without(tmp_path: Path) -> None:
+    """As where NumPy 2 was installed beside a distribution's cv_bridge."""
+    package = tmp_path / 'cv_bridge'
+    package.mkdir()
+    (package / '__init__.py').write_text(
+        'class CvBridge:\n'
+        '    def imgmsg_to_cv2(self, message, encoding):\n'
+        "        raise AttributeError('_ARRAY_API not found')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    script = 'from mer_ros.ros import images; print(images.BRIDGE, images.BRIDGE_PROBLEM)'
+    said = subprocess.run(
+        [sys.executable, '-c', script],
+        env={**os.environ, 'PYTHONPATH': path},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.startswith('None cv_bridge is installed and does not work (_ARRAY_API')
 
 
 def broken(**changes: Any) -> Image:
