@@ -114,12 +114,17 @@ def baselines(clips: Sequence[Clip], model: Path) -> dict[str, Any]:
     )
     temperature = fit_temperature(best.logits(inputs['dev']), truth['dev'])
     card = ModelCard.read(model)
+    if card.metrics['trained_on'] == 'train':
+        scores = report(logits_of(session(model), test), test, card.temperature)
+    else:
+        # These weights have heard the test speakers: their twin's figures stand in the card.
+        scores = card.metrics['test']
     majority = np.zeros((test.owner.size, COUNT), np.float32)
     majority[:, np.bincount(train.labels, minlength=COUNT).argmax()] = 5.0
     return {
         'majority': _short(report(majority, test, 1.0)),
         'mfcc_logistic_regression': _short(report(best.logits(inputs['test']), test, temperature)),
-        'lite': _short(report(logits_of(session(model), test), test, card.temperature)),
+        'lite': _short(scores),
     }
 
 

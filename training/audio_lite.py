@@ -203,9 +203,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if args.twin:
         card = json.loads(args.twin.read_text(encoding='utf-8'))
         temperature, metrics = card['temperature'], card['metrics']
-        metrics['measured_on'] = (
-            f'the twin trained without test and dev speakers ({args.twin.name})'
-        )
+        metrics['measured_on'] = f'the twin trained without test and dev speakers, {card["sha256"]}'
     else:
         temperature = balanced_temperature(infer(network, dev), dev)
         metrics = measure(model, clips, temperature)
