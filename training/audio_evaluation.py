@@ -69,6 +69,11 @@ def windows(clips: Sequence[Clip], degrade: Callable[[Array], Array] | None = No
     )
 
 
+def parts_of(logmel: Array, size: int = 64) -> list[Array]:
+    """Return the windows in batches that fit into memory."""
+    return [logmel[start : start + size] for start in range(0, len(logmel), size)]
+
+
 def _speech(chunks: NDArray[np.float16], start: int, size: int) -> float:
     """Return what the pipeline's speech_probability says of a window: mean of the upper half."""
     inside = np.sort(chunks[-(-start // CHUNK) : (start + size) // CHUNK].astype(np.float32))

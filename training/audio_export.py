@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 import torch
 from audio_corpora import CHUNK, Clip, split_of
-from audio_evaluation import WindowSet, report, windows
+from audio_evaluation import WindowSet, parts_of, report, windows
 from audio_rendering import NOISES, noise
 from numpy.typing import NDArray
 from torch import nn
@@ -73,7 +73,7 @@ def _run(model: onnxruntime.InferenceSession, logmel: Array) -> Array:
 
 def logits_of(model: onnxruntime.InferenceSession, cut: WindowSet) -> Array:
     """Return (W, 7) logits of the windows."""
-    return np.concatenate([_run(model, part) for part in np.array_split(cut.logmel, 32)])
+    return np.concatenate([_run(model, part) for part in parts_of(cut.logmel)])
 
 
 def measure(path: Path, clips: Sequence[Clip], temperature: float) -> dict[str, Any]:

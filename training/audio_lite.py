@@ -33,6 +33,7 @@ from audio_evaluation import (  # noqa: E402
     WindowSet,
     balanced_temperature,
     mean_uar,
+    parts_of,
     pool,
     windows,
 )
@@ -82,7 +83,7 @@ def smoothed_loss(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
 @torch.no_grad()
 def infer(network: nn.Module, cut: WindowSet) -> Any:
     """Return (W, 7) float32 logits of the windows."""
-    parts = [network(torch.from_numpy(part)) for part in np.array_split(cut.logmel, 32)]
+    parts = [network(torch.from_numpy(part)) for part in parts_of(cut.logmel)]
     return torch.cat(parts).numpy()
 
 
