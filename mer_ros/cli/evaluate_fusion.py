@@ -37,6 +37,9 @@ from mer_ros.metrics import score
 Table = NDArray[np.float64]
 
 FACE_BACKENDS = ('face_mlp', 'face_bilstm')
+Way = Callable[['Part', Table, Table], Table]
+"""Fuses the (N, 7) faces and voices of a part."""
+
 _FIELDS = ('accuracy', 'uar', 'ece')
 
 
@@ -109,11 +112,17 @@ def run(args: argparse.Namespace) -> int:
         'fused': fused,
         'mean_swapped': mean(clips.face, foreign),
         'fused_swapped': fused_swapped,
-        'face_calibrated': _by_part(
-            parts, lambda part: temper(clips.face[part.rows], part.parameters.face_temperature)
+        'face_calibrated': _in_parts(
+            lambda part, face, _: temper(face, part.parameters.face_temperature),
+            clips,
+            clips.audio,
+            parts,
         ),
-        'audio_calibrated': _by_part(
-            parts, lambda part: temper(clips.audio[part.rows], part.parameters.audio_temperature)
+        'audio_calibrated': _in_parts(
+            lambda part, _, audio: temper(audio, part.parameters.audio_temperature),
+            clips,
+            clips.audio,
+            parts,
         ),
     }
     result: dict[str, Any] = {name: _scores(clips, table) for name, table in tables.items()}
@@ -240,7 +249,7 @@ def methods(clips: ClipTable, foreign: Table, parts: list[Part]) -> dict[str, di
             temper(face, fitted.face_temperature), temper(audio, fitted.audio_temperature)
         )
 
-    ways: dict[str, Callable[[Part, Table, Table], Table]] = {
+    ways: dict[str, Way] = {
         'best_single': best_single,
         'mean': lambda _part, face, audio: mean(face, audio),
         'maximum': lambda _part, face, audio: maximum(face, audio),
@@ -248,24 +257,16 @@ def methods(clips: ClipTable, foreign: Table, parts: list[Part]) -> dict[str, di
         'calibrated_product': calibrated_product,
         'dempster_shafer': belief,
     }
-    results: dict[str, dict[str, Any]] = {}
-    for name, way in ways.items():
-        results[name] = {
-            suffix: _scores(
-                clips,
-                _by_part(
-                    parts,
-                    lambda part, way=way, audio=audio: way(
-                        part, clips.face[part.rows], audio[part.rows]
-                    ),
-                ),
-            )
-            for suffix, audio in (('own', clips.audio), ('swapped', foreign))
+    voices = (('own', clips.audio), ('swapped', foreign))
+    results = {
+        name: {
+            suffix: _scores(clips, _in_parts(way, clips, audio, parts)) for suffix, audio in voices
         }
+        for name, way in ways.items()
+    }
     for name, alone in (('ours_clip_by_clip', True), ('ours', False)):
         results[name] = {
-            suffix: _scores(clips, fuse(clips, audio, parts, alone)[0])
-            for suffix, audio in (('own', clips.audio), ('swapped', foreign))
+            suffix: _scores(clips, fuse(clips, audio, parts, alone)[0]) for suffix, audio in voices
         }
     return results
 
@@ -277,11 +278,10 @@ def _accuracies(clips: ClipTable) -> tuple[float, float]:
     )
 
 
-def _by_part(parts: list[Part], way: Callable[[Part], Table]) -> Table:
-    first = way(parts[0])
-    table = np.empty((parts[0].rows.size, first.shape[1]), np.float64)
+def _in_parts(way: Way, clips: ClipTable, audio: Table, parts: list[Part]) -> Table:
+    table = np.empty_like(clips.face)
     for part in parts:
-        table[part.rows] = way(part)
+        table[part.rows] = way(part, clips.face[part.rows], audio[part.rows])
     return table
 
 

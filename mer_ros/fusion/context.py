@@ -7,7 +7,8 @@ Two things that no single window shows, but a minute of them does:
   weight of a two-part mixture (Neal & Hinton 1998), with pseudo-counts.
 * **Baseline.** Some resting faces look sad, some smile. Where parameters were fitted for it, the
   bias of a face's log probabilities is learned so that over many utterances the face says each
-  emotion as often as its voice does: an online step on the cross-entropy between both. Compare
+  emotion as often as its voice does: an online step on the cross-entropy between both. Half of
+  it is learned for all faces together (camera, light), half for each. Compare
   the subject-wise normalisation of Busso et al. (2013), "Iterative feature normalization scheme
   for automatic emotion detection from speech", IEEE Trans. Affective Computing 4, 386-397.
 
@@ -36,6 +37,9 @@ MEMORY_S = 180.0
 CURVATURE = 0.12
 """p (1 - p) at p = 1/7: how fast a mean probability follows a bias, for the step's size."""
 
+EVERYBODY = ''
+"""Key of the baseline that all faces share; no subject has an empty id."""
+
 TRUST_RANGE = (0.02, 0.99)
 """Never sure either way: the stream may change."""
 
@@ -52,7 +56,7 @@ class Context:
         """Start with nothing heard."""
         self._belonging = 0.0
         self._heard = 0.0
-        self._baselines: dict[str, Table] = {}
+        self._biases: dict[str, Table] = {}
         self._learned: dict[str, float] = {}
         self._stamp_ns: int | None = None
 
@@ -66,7 +70,8 @@ class Context:
 
     def baseline(self, subject: str) -> Table:
         """Return (7,) float64, what is added to the log probabilities of a face."""
-        return self._baselines.get(subject, np.zeros(COUNT, np.float64))
+        nothing = np.zeros(COUNT, np.float64)
+        return self._biases.get(EVERYBODY, nothing) + self._biases.get(subject, nothing)
 
     def observe(
         self,
@@ -88,7 +93,14 @@ class Context:
             parameters: of this pair of backends.
         """
         agreement = log_agreement(face, audio, parameters.prior_array(), parameters.kernel_width)
-        belongs = float(belonging(self.trust(parameters), agreement, parameters.agreement_slope))
+        belongs = float(
+            belonging(
+                self.trust(parameters),
+                agreement,
+                parameters.agreement_slope,
+                parameters.agreement_bias,
+            )
+        )
         kept = 1.0
         if self._stamp_ns is not None:
             kept = math.exp(-max(stamp_ns - self._stamp_ns, 0) / 1e9 / MEMORY_S)
@@ -96,13 +108,15 @@ class Context:
         self._belonging = kept * self._belonging + amount * belongs
         self._heard = kept * self._heard + amount
         if parameters.baseline_utterances > 0.0:
-            learned = kept * self._learned.get(subject, 0.0) + amount
-            step = amount / (parameters.baseline_utterances + CURVATURE * learned)
-            bias = self.baseline(subject) + step * (audio - face)
-            self._baselines[subject] = bias - bias.mean()
-            self._learned[subject] = learned
+            for name in (EVERYBODY, subject):
+                learned = kept * self._learned.get(name, 0.0) + amount
+                step = amount / (parameters.baseline_utterances + CURVATURE * learned)
+                bias = self._biases.get(name, np.zeros(COUNT, np.float64)) + step * (audio - face)
+                self._biases[name] = bias - bias.mean()
+                self._learned[name] = learned
 
     def forget(self, known: set[str]) -> None:
         """Drop the baselines of all faces but these."""
-        self._baselines = {name: self._baselines[name] for name in self._baselines if name in known}
-        self._learned = {name: self._learned[name] for name in self._learned if name in known}
+        kept = known | {EVERYBODY}
+        self._biases = {name: self._biases[name] for name in self._biases if name in kept}
+        self._learned = {name: self._learned[name] for name in self._learned if name in kept}

@@ -33,6 +33,12 @@ KEPT_AUDIO = 256
 LOST_PERIODS = 3
 """A stream that missed so many of its periods is not waited for any more."""
 
+USUAL_PERIOD_NS = 500_000_000
+"""Period of the audio until two results have told it."""
+
+START_NS = 2_000_000_000
+"""For so long after the first face the first audio may still be on its way."""
+
 STAMP_TOLERANCE_NS = 1_000_000
 
 
@@ -69,11 +75,14 @@ class FusionEngine:
         """Say whether a face of this stamp can be added without an audio result being amiss.
 
         False only while an audio result that this face should be fused with is due and the
-        audio stream is alive; wait for it for a bounded time, then add the face all the same.
+        audio stream is alive, or may be about to begin; wait for it for a bounded time, then
+        add the face all the same.
         """
-        newest, period = self._audio_stream.newest_ns, self._audio_stream.period_ns
-        if newest is None or period is None:
-            return True
+        newest = self._audio_stream.newest_ns
+        if newest is None:
+            first = self._face_stream.first_ns
+            return first is not None and stamp_ns - first > START_NS
+        period = self._audio_stream.period_ns or USUAL_PERIOD_NS
         behind = stamp_ns - _nanoseconds(self._settings.audio_delay_s) - newest
         return behind < period - STAMP_TOLERANCE_NS or behind > LOST_PERIODS * period
 

@@ -37,6 +37,7 @@ class FusionParameters:
         prior: (7) class prior where it is deployed.
         kernel_width: of the similarity kernel, in units of valence/arousal; 0 = identity.
         agreement_slope: how far the log agreement counts as a log Bayes factor.
+        agreement_bias: added to it.
         trust: P(a voice bound to a face belongs to it), before anything was heard.
         trust_utterances: how many utterances that prior is worth against what is heard.
         baseline_utterances: the same for a face's own bias (a resting face that looks sad), which
@@ -53,8 +54,9 @@ class FusionParameters:
     prior: tuple[float, ...] = UNIFORM
     kernel_width: float = 0.0
     agreement_slope: float = 1.0
+    agreement_bias: float = 0.0
     trust: float = 0.9
-    trust_utterances: float = 20.0
+    trust_utterances: float = 5.0
     baseline_utterances: float = 0.0
     note: str = ''
 

@@ -6,6 +6,7 @@ faces) is estimated from all of it at once, without labels, instead of running a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,9 @@ from mer_ros.fusion.reliability import belonging, doubted, log_agreement
 Table = NDArray[np.float64]
 
 ROUNDS = 60
-"""Rounds of the alternation between trust and baselines; both have settled by then."""
+"""Rounds of the iterations for trust and baselines; both have settled by then."""
 
-DAMPING = 0.5
+DAMPING = 0.3
 
 
 @dataclass(frozen=True)
@@ -54,26 +55,69 @@ def learn_context(
         subjects: (N,) who is seen in each clip.
         parameters: of this pair of backends.
     """
+    baselines = learn_baselines(face, audio, subjects, parameters)
+    agreement = agreement_of(face, audio, parameters, baselines)
+    return RecordingContext(learn_trust([agreement], [parameters]), baselines)
+
+
+def learn_baselines(
+    face: Table, audio: Table, subjects: NDArray[np.int64], parameters: FusionParameters
+) -> Table:
+    """Return (N, 7): under it, faces say each emotion about as often as their voices.
+
+    A baseline is the sum of one of the whole recording (camera, light, domain) and one of the
+    subject, each with the same penalty.
+
+    Args:
+        face: (N, 7) as its backend gives it.
+        audio: (N, 7) as its backend gives it.
+        subjects: (N,) who is seen in each clip.
+        parameters: of this pair of backends.
+    """
+    penalty = parameters.baseline_utterances
     log_face = log_floored(temper(face, parameters.face_temperature))
     voice = temper(audio, parameters.audio_temperature)
-    members = [subjects == subject for subject in np.unique(subjects)]
     baselines = np.zeros_like(log_face)
-    seen = softmax(log_face)
-    trust = parameters.trust
+    if penalty <= 0.0:
+        return baselines
+    groups = [np.ones(len(face), np.bool_), *(subjects == name for name in np.unique(subjects))]
+    biases = np.zeros((len(groups), COUNT), np.float64)
     for _ in range(ROUNDS):
-        agreement = log_agreement(seen, voice, parameters.prior_array(), parameters.kernel_width)
-        belongs = belonging(bounded(trust), agreement, parameters.agreement_slope)
-        prior = parameters.trust_utterances
-        trust = float((prior * parameters.trust + belongs.sum()) / (prior + belongs.size))
-        if parameters.baseline_utterances > 0.0:
-            for rows in members:
-                bias = baselines[rows][0]
-                gap = (voice[rows] - seen[rows]).sum(axis=0)
-                scale = parameters.baseline_utterances + CURVATURE * rows.sum()
-                pull = gap - parameters.baseline_utterances * bias
-                baselines[rows] = bias + DAMPING * pull / scale
-            seen = softmax(log_face + baselines)
-    return RecordingContext(bounded(trust), baselines)
+        gap = voice - softmax(log_face + baselines)
+        for index, rows in enumerate(groups):
+            pull = gap[rows].sum(axis=0) - penalty * biases[index]
+            step = DAMPING * pull / (penalty + CURVATURE * rows.sum())
+            biases[index] += step
+            baselines[rows] += step
+    return baselines
+
+
+def agreement_of(
+    face: Table, audio: Table, parameters: FusionParameters, baselines: Table
+) -> Table:
+    """Return the (N,) log agreement of clips."""
+    seen = softmax(log_floored(temper(face, parameters.face_temperature)) + baselines)
+    voice = temper(audio, parameters.audio_temperature)
+    return log_agreement(seen, voice, parameters.prior_array(), parameters.kernel_width)
+
+
+def learn_trust(agreements: Sequence[Table], parameters: Sequence[FusionParameters]) -> float:
+    """Return P(a clip's voice belongs to its face) over all parts of one recording.
+
+    Args:
+        agreements: (N,) of each part.
+        parameters: of each part; the prior trust is the first one's.
+    """
+    first = parameters[0]
+    trust = first.trust
+    count = first.trust_utterances + sum(len(part) for part in agreements)
+    for _ in range(ROUNDS):
+        total = first.trust_utterances * first.trust
+        for part, fitted in zip(agreements, parameters, strict=True):
+            slope, bias = fitted.agreement_slope, fitted.agreement_bias
+            total += float(belonging(bounded(trust), part, slope, bias).sum())
+        trust = total / count
+    return bounded(trust)
 
 
 def fuse_recording(

@@ -54,16 +54,17 @@ def log_agreement(face: ArrayLike, audio: ArrayLike, prior: ArrayLike, width: fl
     return np.asarray(np.log(np.maximum(both, 1e-12) / chance), np.float64)
 
 
-def belonging(trust: ArrayLike, agreement: ArrayLike, slope: float) -> Table:
+def belonging(trust: ArrayLike, agreement: ArrayLike, slope: float, bias: float) -> Table:
     """Return P(the voice belongs to the face) after comparing what they say, (...).
 
     Args:
         trust: P(the voice belongs to the face) before.
         agreement: log of the relative agreement, :func:`log_agreement`.
         slope: 1 where the probabilities mean what they say; fitted.
+        bias: 0 where they do; fitted.
     """
     prior = np.clip(np.asarray(trust, np.float64), 1e-9, 1.0 - 1e-9)
-    logit = np.log(prior / (1.0 - prior)) + slope * np.asarray(agreement, np.float64)
+    logit = np.log(prior / (1.0 - prior)) + bias + slope * np.asarray(agreement, np.float64)
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -50.0, 50.0))), np.float64)
 
 

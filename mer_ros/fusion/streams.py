@@ -18,16 +18,18 @@ class Arrival(Enum):
 
 
 class Stream:
-    """Newest stamp, recent stamps and period of one input."""
+    """First, newest and recent stamps of one input, and its period."""
 
     def __init__(self) -> None:
         """Start with nothing seen."""
+        self.first_ns: int | None = None
         self.newest_ns: int | None = None
         self.period_ns: int | None = None
         self._recent: deque[int] = deque()
 
     def clear(self) -> None:
         """Forget all stamps."""
+        self.first_ns = None
         self.newest_ns = None
         self.period_ns = None
         self._recent.clear()
@@ -47,6 +49,8 @@ class Stream:
         return Arrival.NEW
 
     def _remember(self, stamp_ns: int) -> None:
+        if self.first_ns is None:
+            self.first_ns = stamp_ns
         self.newest_ns = stamp_ns
         self._recent.append(stamp_ns)
         while self._recent[0] < stamp_ns - REPEAT_NS:

@@ -58,7 +58,9 @@ def test_smoothing_over_irregular_stamps_is_exact() -> None:
 
 
 @given(st.lists(st.floats(0.01, 5.0), min_size=1, max_size=20), st.integers(0, 6))
-def test_probabilities_sum_to_one_and_confidence_is_the_labels(steps: list[float], label: int) -> None:
+def test_probabilities_sum_to_one_and_confidence_is_the_labels(
+    steps: list[float], label: int
+) -> None:
     state = SubjectState(FusionSettings())
     stamp = 0
     for index, step in enumerate(steps):

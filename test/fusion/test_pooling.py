@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mer_ros.fusion.errors import FusionError
-from mer_ros.fusion.pooling import FLOOR, Opinion, evidence, pool, posterior, shares, temper, weights
+from mer_ros.fusion.pooling import (
+    FLOOR,
+    Opinion,
+    evidence,
+    pool,
+    posterior,
+    shares,
+    temper,
+    weights,
+)
 
 UNIFORM = np.full(7, 1 / 7)
 
@@ -31,7 +40,9 @@ def opinions() -> st.SearchStrategy[Opinion]:
 
 
 @given(st.lists(opinions(), max_size=3), distributions())
-def test_probabilities_sum_to_one(given_opinions: list[Opinion], prior: NDArray[np.float64]) -> None:
+def test_probabilities_sum_to_one(
+    given_opinions: list[Opinion], prior: NDArray[np.float64]
+) -> None:
     pooled = pool(given_opinions, prior)
     assert pooled.shape == (7,)
     assert np.all(pooled >= 0.0)
@@ -66,7 +77,7 @@ def test_alone_it_goes_to_the_prior_as_its_reliability_falls(
         return float(np.sum(pooled * np.log(pooled / (floored / floored.sum()))))
 
     distances = [divergence(reliability) for reliability in (1.0, 0.7, 0.4, 0.1, 0.0)]
-    assert all(far >= near - 1e-9 for far, near in zip(distances, distances[1:], strict=False))
+    assert all(far >= near - 1e-9 for far, near in pairwise(distances))
     assert distances[-1] == pytest.approx(0.0, abs=1e-9)
 
 

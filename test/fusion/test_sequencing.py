@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fusion_arrays import MakeEngine, faces, payloads, person, sharp, voice
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mer_ros.estimates import EstimateArray
+from mer_ros.fusion.engine import FusionEngine
+from mer_ros.fusion.errors import FusionError
+from mer_ros.fusion.parameters import FusionParameters, ParameterTable
+from mer_ros.fusion.sequencing import Sequencer
+from mer_ros.fusion.settings import FusionSettings
+
+HOLD_S = 0.05
+
+
+def streams(until: float = 3.0) -> tuple[list[EstimateArray], list[EstimateArray]]:
+    rng = np.random.default_rng(3)
+    seen = [
+        faces(frame / 20, person('face_1', rng.dirichlet(np.ones(7)).astype(np.float32), 0.8, 0.9))
+        for frame in range(round(until * 20))
+    ]
+    heard = [
+        voice(hop / 2, rng.dirichlet(np.ones(7)).astype(np.float32))
+        for hop in range(1, round(until * 2))
+    ]
+    return seen, heard
+
+
+def sequencer() -> Sequencer:
+    chosen = FusionSettings()
+    return Sequencer(
+        FusionEngine(chosen, ParameterTable.single(FusionParameters())), chosen, HOLD_S
+    )
+
+
+def deliver(events: list[tuple[float, int, EstimateArray]]) -> list[EstimateArray]:
+    """Feed (arrival in seconds, 0 face or 1 audio, array), polling when the sequencer asks."""
+    target = sequencer()
+    fused = []
+    for now, kind, array in sorted(events, key=lambda event: event[:2]):
+        deadline = target.deadline()
+        if deadline is not None and deadline <= now:
+            fused += target.poll(deadline)
+        fused += target.push_audio(array, now) if kind else target.push_face(array, now)
+    deadline = target.deadline()
+    while deadline is not None:
+        fused += target.poll(deadline)
+        deadline = target.deadline()
+    return fused
+
+
+def arrivals(
+    speed: float, face_jitter: list[float], audio_jitter: list[float]
+) -> list[tuple[float, int, EstimateArray]]:
+    seen, heard = streams()
+    events = []
+    for kind, arrays, jitter, lag in ((0, seen, face_jitter, 0.03), (1, heard, audio_jitter, 0.08)):
+        latest = 0.0
+        for index, array in enumerate(arrays):
+            due = (array.stamp_ns * 1e-9 + lag) / speed + jitter[index % len(jitter)]
+            latest = max(latest, due)  # a stream keeps its own order
+            events.append((latest, kind, array))
+    return events
+
+
+LIVE = payloads(deliver(arrivals(1.0, [0.0], [0.0])))
+
+jitters = st.lists(st.floats(0.0, 0.04), min_size=1, max_size=7)
+
+
+@settings(max_examples=25)
+@given(st.sampled_from([0.5, 1.0, 2.0, 4.0, 10.0]), jitters, jitters)
+def test_neither_speed_nor_jitter_changes_a_byte(
+    speed: float, face_jitter: list[float], audio_jitter: list[float]
+) -> None:
+    assert payloads(deliver(arrivals(speed, face_jitter, audio_jitter))) == LIVE
+
+
+def test_live_nothing_is_held_once_both_streams_run() -> None:
+    target = sequencer()
+    heard = 0
+    for now, kind, array in sorted(arrivals(1.0, [0.0], [0.0]), key=lambda event: event[:2]):
+        target.poll(now)
+        if kind:
+            target.push_audio(array, now)
+            heard += 1
+        elif heard:
+            assert len(target.push_face(array, now)) == 1
+    assert heard > 3
+
+
+def test_faces_alone_are_held_at_the_start_only() -> None:
+    target = sequencer()
+    held = []
+    for frame in range(80):
+        now = frame / 20
+        target.poll(now)
+        if not target.push_face(faces(now, person('face_1', sharp(0))), now):
+            held.append(now)
+    assert max(held) <= 2.1
+
+
+def test_a_dead_voice_holds_no_face_for_longer_than_allowed() -> None:
+    target = sequencer()
+    seen, heard = streams()
+    for array in heard[:2]:
+        target.push_audio(array, array.stamp_ns * 1e-9)
+    waits = []
+    for array in seen:
+        now = array.stamp_ns * 1e-9
+        target.poll(now)
+        target.push_face(array, now)
+        deadline = target.deadline()
+        waits.append(0.0 if deadline is None else deadline - now)
+    assert max(waits) <= HOLD_S + 1e-9
+    assert waits[-1] == 0.0
+
+
+def test_a_bad_array_is_refused_and_nothing_is_lost(make_engine: MakeEngine) -> None:
+    target = sequencer()
+    good = faces(0.0, person('face_1', sharp(0)))
+    with pytest.raises(FusionError):
+        target.push_face(faces(0.1, person('face_1', np.full(7, 0.9, np.float32))), 0.1)
+    assert len(target.push_face(good, 0.2) + target.poll(0.3)) == 1
+
+
+def test_a_looped_bag_goes_through() -> None:
+    events = arrivals(1.0, [0.0], [0.0])
+    again = [(now + 4.0, kind, array) for now, kind, array in events]
+    fused = payloads(deliver(events + again))
+    assert fused[: len(LIVE)] == LIVE
+    assert [item[0] for item in fused[len(LIVE) :]] == [item[0] for item in LIVE]
