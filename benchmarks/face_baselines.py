@@ -27,11 +27,12 @@ from torch.nn import functional
 
 from mer_ros import metrics
 from mer_ros.emotions import COUNT
+from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from training.face_data import load
-from training.face_export import ENOUGH, ShippedNet, softmax
+from training.face_export import ENOUGH, ShippedNet
 
-Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class KerasNet:
@@ -132,12 +133,12 @@ def mini_xception(path: Path) -> Classifier:
     """Return the peers' network, fed as its authors do: 64x64 grey in -1..1."""
     net = KerasNet(path)
 
-    def classify(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def classify(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         parts = []
         for start in range(0, len(images), 256):
             large = np.stack([cv2.resize(x, (64, 64)) for x in images[start : start + 256]])
             scaled = torch.from_numpy(large).float()[:, None] / 127.5 - 1.0
-            parts.append(net(scaled).double().numpy())
+            parts.append(net(scaled).numpy())
         return np.concatenate(parts)
 
     return classify
@@ -146,16 +147,16 @@ def mini_xception(path: Path) -> Classifier:
 def lite(path: Path) -> Classifier:
     """Return our network with its temperature."""
     net, card = ShippedNet(path), ModelCard.read(path)
-    return lambda images: softmax(net(images)[0], card.temperature)
+    return lambda images: calibrate(net(images)[0], card.temperature)
 
 
 def majority_class(labels: NDArray[np.int64]) -> Classifier:
     """Return the classifier that always answers the labels' frequencies."""
-    frequencies = np.bincount(labels, minlength=COUNT) / len(labels)
+    frequencies = (np.bincount(labels, minlength=COUNT) / len(labels)).astype(np.float32)
     return lambda images: np.tile(frequencies, (len(images), 1))
 
 
-def row(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
+def row(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
     """Return n, accuracy, UAR, UAR over classes with 20 images or more, and ECE."""
     scores = metrics.score(truth, probabilities)
     confusion = np.asarray(scores['confusion'])

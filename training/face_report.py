@@ -21,6 +21,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from mer_ros import metrics
+from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from training.face_augment import (
     convolve,
@@ -30,8 +31,8 @@ from training.face_augment import (
     motion_kernels,
     warp,
 )
-from training.face_data import load
-from training.face_export import ENOUGH, ShippedNet, softmax
+from training.face_data import CONTEMPT, FERPLUS_TO_OURS, UNKNOWN, load
+from training.face_export import ENOUGH, ShippedNet
 from training.face_negatives import HELD_OUT_PICTURES, Negatives, backgrounds
 
 Change = Callable[[Tensor], Tensor]
@@ -114,7 +115,7 @@ def corruption_table(
     for name, change in CORRUPTIONS.items():
         changed = change(clean).clamp(0, 255).round()[:, 0].numpy()
         logits, face = net(changed)
-        row = metrics.score(truth, softmax(logits, card.temperature))
+        row = metrics.score(truth, calibrate(logits, card.temperature))
         confusion = np.asarray(row['confusion'])
         support = confusion.sum(axis=1)
         large = support >= ENOUGH
@@ -152,6 +153,23 @@ def rejection_table(net: ShippedNet, images: NDArray[np.uint8]) -> list[str]:
     return lines
 
 
+def eight_class_line(net: ShippedNet, path: Path) -> str:
+    """Return the accuracy on all images of an npz file as papers give it (Barsoum et al., 2016).
+
+    Single votes are dropped, the plurality is the label, unknown and no-face are left out, and
+    contempt counts as wrong: the shipped file has no logit for it.
+    """
+    with np.load(path) as archive:
+        votes, images = archive['ferplus_votes'].astype(np.int64), archive['images']
+    votes = np.where(votes > 1, votes, 0)
+    label = votes.argmax(axis=1)
+    kept = (label < UNKNOWN) & (votes.max(axis=1) > 0)
+    ours = np.full(UNKNOWN, -1)
+    ours[list(FERPLUS_TO_OURS)] = np.arange(len(FERPLUS_TO_OURS))
+    right = net(images[kept])[0].argmax(axis=1) == ours[label[kept]]
+    return f'{right.mean():.3f} of {kept.sum()} images, {(label[kept] == CONTEMPT).sum()} contempt'
+
+
 def latency_table(net: ShippedNet, repeats: int = 300) -> list[str]:
     """Return Markdown rows: milliseconds a call on one core of this machine."""
     lines = ['| faces in a call | p50 ms | p95 ms | ms a face |', '|---|---|---|---|']
@@ -182,6 +200,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     print('\n'.join(corruption_table(net, card, images, truth)), end='\n\n')
     print('\n'.join(rejection_table(net, images)), end='\n\n')
+    print(eight_class_line(net, options.data / 'fer2013_valid.npz'), end='\n\n')
     print('\n'.join(latency_table(net)))
     return 0
 
