@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,15 @@ PATH_VARIABLES = (
     'PKG_CONFIG_PATH',
     'PYTHONPATH',
 )
+
+
+def pytest_configure() -> None:
+    """Let the commands that the tests start be stopped by Ctrl-C, as a terminal's are.
+
+    A shell starts what it puts into the background with SIGINT ignored, and children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:
