@@ -54,12 +54,15 @@ def finders() -> dict[str, Finder]:
         return detector.detect
 
     haar, points = loaded(HaarDetector()), LandmarkNet()
-    points.load()
 
     def pointed(image: NDArray[np.uint8]) -> list[Detection]:
         return points.fill(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)), haar(image))
 
-    return {'haar': haar, 'haar + face_points': pointed, 'yunet': loaded(YuNetDetector())}
+    found: dict[str, Finder] = {'haar': haar, 'yunet': loaded(YuNetDetector())}
+    if points.available():
+        points.load()
+        found['haar + face_points'] = pointed
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -33,16 +33,16 @@ class Recipe:
     """
 
     epochs: int = 50
-    batch: int = 128
-    rate: float = 0.12
-    warm_up: float = 0.12
+    batch: int = 64
+    rate: float = 0.06
+    warm_up: float = 0.06
     weight_decay: float = 5e-4
     ema: float = 0.999
-    mixup: float = 0.2
+    mixup: float = 0.0
     balance: float = 0.2
-    strength: float = 1.0
+    strength: float = 0.85
     teacher: float = 0.0
-    small: float = 0.0
+    small: float = 0.4
     seed: int = 0
 
 
