@@ -22,9 +22,10 @@ LAG_S = 0.1
 LONGEST_S = 0.5
 SMOOTH_S = 0.6
 
-# Logistic regression on the logs of mouth and face motion.
+# Logistic regression on the logs of mouth and face motion, fitted by
+# `python -m benchmarks.mouth_motion --data ../shared/data`.
 _MOUTH_WEIGHT, _FACE_WEIGHT, _BIAS = 6.8, -2.2, 1.95
-_FLOOR = 0.05  # per cent of the crop: less is the noise of the flow
+FLOOR = 0.05  # per cent of the crop: less is the noise of the flow
 
 _ROWS, _COLUMNS = (grid.ravel() for grid in np.mgrid[0:MOTION_SIZE, 0:MOTION_SIZE])
 _X, _Y = _COLUMNS / MOTION_SIZE, _ROWS / MOTION_SIZE
@@ -42,6 +43,11 @@ class MouthMotion:
         self._views: deque[tuple[int, NDArray[np.uint8]]] = deque()
         self._levels: NDArray[np.float64] | None = None
         self._stamp_ns = 0
+
+    @property
+    def levels(self) -> tuple[float, float] | None:
+        """Smoothed motions of mouth and face as in :func:`residual_motion`; None before two."""
+        return None if self._levels is None else (float(self._levels[0]), float(self._levels[1]))
 
     def update(self, crop: NDArray[np.uint8], stamp_ns: int) -> float:
         """Take the next view of the face.
@@ -131,7 +137,5 @@ def _mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
 
 def talking(mouth: float, face: float) -> float:
     """Return P(talking) for smoothed motions of :func:`residual_motion`."""
-    score = (
-        _MOUTH_WEIGHT * math.log(mouth + _FLOOR) + _FACE_WEIGHT * math.log(face + _FLOOR) + _BIAS
-    )
+    score = _MOUTH_WEIGHT * math.log(mouth + FLOOR) + _FACE_WEIGHT * math.log(face + FLOOR) + _BIAS
     return 1.0 / (1.0 + math.exp(-score))
