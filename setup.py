@@ -33,7 +33,7 @@ setup(
     extras_require={
         'deepface': ['deepface>=0.0.103', 'retina-face>=0.0.19', 'werkzeug'],
         'test': requirements('test'),
-        'train': ['onnx', 'torch'],
+        'train': ['onnx', 'soundfile', 'torch'],
         'wav2vec2': ['safetensors', 'torch', 'transformers'],
     },
     entry_points={'console_scripts': ['mer = mer_ros.cli.main:main']},
