@@ -20,6 +20,9 @@ def _switch(default: bool, description: str) -> Any:
 class FusionSettings:
     """Settings of :class:`~mer_ros.fusion.engine.FusionEngine`; times are seconds of stamps.
 
+    The defaults of the decision sit where benchmarks/temporal.py puts the bend between label
+    flips and the time to detect a change (docs/fusion.md).
+
     ``fields(FusionSettings)`` carries each setting's ``range`` and ``description`` as metadata.
 
     Raises:
@@ -42,13 +45,13 @@ class FusionSettings:
         'Without a face array for this long, results come at the rate of the audio.',
     )  # fmt: skip
     smoothing_s: float = _number(
-        0.4, 0.0, 10.0, 'Time constant of the exponential smoothing of log evidence; 0 = off.'
+        0.3, 0.0, 10.0, 'Time constant of the exponential smoothing of log evidence; 0 = off.'
     )
     enter_threshold: float = _number(
-        0.45, 0.0, 1.0, 'Another label takes over when its probability reaches this.'
+        0.5, 0.0, 1.0, 'Another label takes over when its probability reaches this.'
     )
     exit_threshold: float = _number(
-        0.30, 0.0, 1.0, 'The label is given up for the most probable one below this.'
+        0.15, 0.0, 1.0, 'The label is given up for the most probable one below this.'
     )
     threshold_adaptation: float = _number(
         1.0, 0.0, 1.0,

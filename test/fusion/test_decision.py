@@ -43,7 +43,7 @@ def test_a_step_is_decided_at_the_same_time_at_any_frame_rate() -> None:
     signal = [(0.0, JOY), (2.0, ANGER)]
     moments = [change(run(FusionSettings(), signal, rate, 4.0), ANGER) for rate in (10, 15, 30, 60)]
     assert max(moments) - min(moments) <= 0.1
-    assert 2.0 < moments[-1] < 2.8
+    assert 2.0 < moments[-1] < 2.6
 
 
 def test_smoothing_over_irregular_stamps_is_exact() -> None:
