@@ -14,6 +14,9 @@ from mer_ros.models.errors import ModelError
 class HaarDetector:
     """Finds upright frontal faces; gives no landmarks.
 
+    The defaults find as many faces as scale_factor 1.2, neighbours 5, min_face 40 in five sixths
+    of the time (`python -m benchmarks.haar_settings --data ../shared/data`).
+
     Args:
         long_side: pixels the image's longer side is shrunk to before the search (never
             enlarged); the cost grows with its square.
@@ -28,8 +31,8 @@ class HaarDetector:
     def __init__(
         self,
         long_side: int = 320,
-        scale_factor: float = 1.2,
-        neighbours: int = 5,
+        scale_factor: float = 1.3,
+        neighbours: int = 3,
         min_face: int = 30,
     ) -> None:
         if long_side < 64 or scale_factor <= 1.0 or neighbours < 1 or min_face < 20:
@@ -92,5 +95,9 @@ class HaarDetector:
 
 
 def score_of(weight: float) -> float:
-    """Return P(face) for the sum of the cascade's last stage: a logistic curve, monotone."""
+    """Return P(face) for the sum of the cascade's last stage: a logistic curve, monotone.
+
+    On the shared clips and photos 99 % of the faces have a weight above 3.2 (median 8), false
+    alarms lie between -0.5 and 3.3: with so few the curve's place is a choice, not a fit.
+    """
     return float(1.0 / (1.0 + np.exp(-(weight - 2.0))))

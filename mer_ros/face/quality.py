@@ -56,7 +56,7 @@ def assess(
     """
     pixels = math.sqrt(max(0.0, float(detection.box[2]) * float(detection.box[3])))
     return FaceQuality(
-        size=_log_ramp(pixels, 4.0, 24.0),
+        size=_log_ramp(pixels, 5.5, 26.0),
         sharpness=_log_ramp(sharpness(crop), 0.0005, 0.05),
         light=_log_ramp(float(crop.std()), 0.8, 16.0),
         pose=1.0 if detection.landmarks is None else _facing(detection.landmarks),
