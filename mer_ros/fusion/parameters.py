@@ -149,7 +149,7 @@ class ParameterTable:
             entries = {
                 name: FusionParameters.from_json(entry) for name, entry in data['pairs'].items()
             }
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FusionError(
                 f'{path}: no fusion parameters ({error}): reinstall the package or run '
                 'training/fusion.py'

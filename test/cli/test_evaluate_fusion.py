@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mer_ros.cli.evaluate_fusion import swapped_rows
+from mer_ros.cli.main import main
+
+FIELDS = {'accuracy', 'uar', 'ece'}
+
+
+@pytest.mark.parametrize(
+    ('face', 'clean', 'swapped'), [('face_mlp', 0.88, 0.70), ('face_bilstm', 0.87, 0.68)]
+)
+def test_fusion_beats_its_parts_on_people_it_was_not_fitted_on(
+    shared_data: Path, capsys: pytest.CaptureFixture[str], face: str, clean: float, swapped: float
+) -> None:
+    table = shared_data / 'fusion' / 'ravdess_posteriors.csv'
+    arguments = ['evaluate', 'fusion', '--data', str(table), '--face', face, '--bootstrap', '200']
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    for name in ('face', 'audio', 'mean', 'fused', 'mean_swapped', 'fused_swapped'):
+        assert set(result[name]) == FIELDS
+    assert result['n'] == 1200
+    assert result['fused']['accuracy'] >= clean
+    assert result['fused']['ece'] <= 0.03
+    assert result['fused_swapped']['accuracy'] >= swapped
+    assert result['trust']['fused'] > 0.9 > 0.7 > result['trust']['fused_swapped'] > 0.4
+    for row in result['per_class'].values():
+        assert row['ahead_95'][1] >= 0.0  # nowhere significantly below the better modality
+
+
+def test_parameters_can_come_from_other_people(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (shared_data / 'fusion' / 'ravdess_posteriors.csv').read_text().splitlines()
+    people = {'17', '18', '19', '20'}
+    for name, here in (('own.csv', True), ('other.csv', False)):
+        rows = [line for line in lines[1:] if (line.split(',')[1] in people) == here]
+        (tmp_path / name).write_text('\n'.join([lines[0], *rows]))
+    own, other = str(tmp_path / 'own.csv'), str(tmp_path / 'other.csv')
+    report = tmp_path / 'report'
+    arguments = ['evaluate', 'fusion', '--data', own, '--fit', other, '--bootstrap', '0']
+    assert main([*arguments, '--methods', '--report', str(report)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result['n'] == 240
+    assert result['fused']['accuracy'] > result['mean']['accuracy'] - 0.02
+    assert {'best_single', 'mean', 'maximum', 'product', 'dempster_shafer', 'ours'} <= set(
+        result['methods']
+    )
+    assert sorted(path.name for path in report.iterdir()) == ['confusion.png', 'reliability.png']
+
+
+def test_half_of_the_voices_are_swapped_among_themselves() -> None:
+    order = swapped_rows(1200)
+    moved = order != range(1200)
+    assert moved.sum() == 600
+    assert sorted(order[moved]) == [row for row in range(1200) if moved[row]]
+
+
+@pytest.mark.parametrize('text', ['', 'a,b\n1,2\n', 'label,actor\nhappy,1\n'])
+def test_a_table_that_does_not_fit_is_one_line_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    path = tmp_path / 'bad.csv'
+    path.write_text(text)
+    assert main(['evaluate', 'fusion', '--data', str(path)]) == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

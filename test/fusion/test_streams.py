@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from mer_ros.fusion.streams import Arrival, Stream
+
+SECOND = 1_000_000_000
+
+
+def test_stamps_that_go_on_are_new_and_tell_the_period() -> None:
+    stream = Stream()
+    assert [stream.arrive(index * SECOND // 2) for index in range(3)] == [Arrival.NEW] * 3
+    assert stream.period_ns == SECOND // 2
+    assert (stream.first_ns, stream.newest_ns) == (0, SECOND)
+
+
+def test_a_stamp_told_again_is_a_repetition() -> None:
+    stream = Stream()
+    for stamp in (0, SECOND // 2, SECOND):
+        stream.arrive(stamp)
+    assert stream.arrive(SECOND) is Arrival.REPEATED
+    assert stream.arrive(SECOND // 2) is Arrival.REPEATED
+    assert stream.newest_ns == SECOND
+
+
+def test_a_loop_is_a_jump_back_even_at_the_same_stamps() -> None:
+    stream = Stream()
+    stamps = [index * SECOND // 10 for index in range(30)]
+    for stamp in stamps:
+        stream.arrive(stamp)
+    assert stream.arrive(stamps[0]) is Arrival.JUMPED_BACK
+    assert [stream.arrive(stamp) for stamp in stamps[1:]] == [Arrival.NEW] * 29
+
+
+def test_a_new_stamp_before_the_newest_is_a_jump_back() -> None:
+    stream = Stream()
+    stream.arrive(10 * SECOND)
+    assert stream.arrive(10 * SECOND - 1) is Arrival.JUMPED_BACK
+    assert stream.newest_ns == 10 * SECOND - 1
