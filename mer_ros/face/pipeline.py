@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -187,7 +187,7 @@ class FacePipeline:
         if not self._settings.speaking:
             return 0.0
         mouth = self._mouths.setdefault(track.track_id, MouthMotion())
-        view = crop(grey, replace(detection), MOTION_SIZE, self._settings.margin)
+        view = crop(grey, detection, MOTION_SIZE, self._settings.margin)
         return mouth.update(view, stamp_ns)
 
 

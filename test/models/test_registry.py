@@ -1,6 +1,8 @@
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from mer_ros.models import registry
@@ -83,3 +85,21 @@ def test_names_import_nothing_heavy():
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_the_documentation_works(repository, tmp_path, monkeypatch):
+    text = (repository / 'docs' / 'backends.md').read_text()
+    code = re.search(r'```python\n# (\w+)\.py\n(.*?)```', text, re.DOTALL)
+    entry = re.search(r'```toml.*?(\[project\.entry-points.*?)```', text, re.DOTALL)
+    (tmp_path / f'{code[1]}.py').write_text(code[2])
+    name, value = re.search(r"'(face_detector\.\w+)' = '([\w:]+)'", entry[1]).groups()
+    info = tmp_path / 'documented-1.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: documented\nVersion: 1\n')
+    (info / 'entry_points.txt').write_text(f'[mer_ros.backends]\n{name} = {value}\n')
+    monkeypatch.syspath_prepend(tmp_path)
+
+    detector = registry.create('face_detector', name.partition('.')[2], share=0.25)
+    detector.load()
+    found = detector.detect(np.zeros((480, 640, 3), np.uint8))
+    assert found[0].box.tolist() == [260, 180, 120, 120]
