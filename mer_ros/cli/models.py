@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from mer_ros.cli.errors import CommandError
-from mer_ros.models import catalogue, store
+from mer_ros.models import catalogue, registry, store
 from mer_ros.models.errors import ModelError
 from mer_ros.models.pull import pull
 from mer_ros.models.store import State
@@ -58,6 +58,9 @@ def _list(as_json: bool) -> int:
         for digest in _digests(name):
             print(f'  sha256 {digest}')
         print(f'  {line}')
+    print('\nbackends, as --detector, --classifier and the parameters of the nodes name them')
+    for task in registry.tasks():
+        print(f'  {task:<17} {", ".join(registry.names(task))}')
     return 0
 
 

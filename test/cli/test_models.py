@@ -17,6 +17,7 @@ def test_list_says_everything_of_every_model(capsys):
     out = capsys.readouterr().out
     for word in ('yunet', 'MIT', '8f2383e4dd3c', 'mer models pull yunet', 'wav2vec2', 'missing'):
         assert word in out
+    assert 'face_detector     haar, yunet' in out
 
 
 def test_list_as_json_is_one_line(capsys):
