@@ -24,7 +24,7 @@ setup(
     name='mer_ros',
     version=VERSION.group(1),
     description='Multimodal emotion recognition for ROS 2: faces, voices, and both fused',
-    license='Apache-2.0 AND CC-BY-NC-SA-4.0',
+    license='Apache-2.0 AND CC-BY-NC-SA-4.0 AND LicenseRef-FER2013-research-use',
     license_files=['LICENSE'],
     python_requires='>=3.10',
     packages=find_packages(include=['mer_ros', 'mer_ros.*']),

@@ -69,7 +69,11 @@ def test_the_manifest_is_format_3_with_a_valid_address_and_both_licences(
     assert manifest.findtext('name') == 'mer_ros'
     address = manifest.find('maintainer').get('email')
     assert re.fullmatch(r'[\w.+-]+@[\w-]+(\.[\w-]+)+', address)
-    assert [tag.text for tag in manifest.findall('license')] == ['Apache-2.0', 'CC-BY-NC-SA-4.0']
+    assert [tag.text for tag in manifest.findall('license')] == [
+        'Apache-2.0',
+        'CC-BY-NC-SA-4.0',
+        'LicenseRef-FER2013-research-use',
+    ]
     assert 'Version 2.0, January 2004' in (repository / 'LICENSE').read_text()
     assert manifest.find('export').findtext('build_type') == 'ament_cmake'
 
