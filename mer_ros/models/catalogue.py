@@ -44,6 +44,7 @@ class ModelEntry:
         description: one line.
         source: where it comes from, for people.
         origin: ``embedded``, ``pull`` or ``package:NAME``.
+        mend: what to do when the package that carries it is not there; empty otherwise.
         folder: folder that holds the files of a model of several; empty for one of a single file.
         files: at least one.
     """
@@ -54,6 +55,7 @@ class ModelEntry:
     description: str
     source: str
     origin: str
+    mend: str
     folder: str
     files: tuple[ModelFile, ...]
 
@@ -94,9 +96,12 @@ def _model(name: str, fields: Mapping[str, Any]) -> ModelEntry:
         description=str(fields['description']),
         source=str(fields['source']),
         origin=str(fields['origin']),
+        mend=str(fields.get('mend', '')),
         folder=folder,
         files=files,
     )
+    if bool(entry.package) != bool(entry.mend):
+        raise ValueError('mend belongs to origin package, and to no other')
     if not (entry.embedded or entry.package or entry.origin == PULL):
         raise ValueError(f'origin {entry.origin!r} is not embedded, pull or package:NAME')
     return entry

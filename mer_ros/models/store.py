@@ -150,7 +150,7 @@ def _pull(entry: ModelEntry) -> str:
 
 def _mend(entry: ModelEntry) -> str:
     if entry.package:
-        return f'install the Python package {entry.package} that carries {entry.files[0].filename}'
+        return f'{entry.mend}, which carries {entry.files[0].filename}'
     if entry.embedded:
         return 'it is embedded in mer_ros; install mer_ros again, or set MER_MODEL_DIR'
     what = entry.folder or entry.files[0].filename

@@ -45,6 +45,8 @@ def test_unknown_model_names_those_there_are():
         'models: {a: 3}',
         'models: {a: {task: t, licence: l, description: d, source: s, origin: moon, '
         'files: [{filename: f}]}}',
+        'models: {a: {task: t, licence: l, description: d, source: s, origin: package:p, '
+        'files: [{filename: f}]}}',
         'models: {a: {task: t, licence: l, description: d, source: s, origin: pull, files: []}}',
         'models: {a: {task: t, licence: l, description: d, source: s, origin: pull, '
         'files: [{filename: f}, {filename: g}]}}',

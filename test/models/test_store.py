@@ -15,7 +15,8 @@ def known(monkeypatch):
     """Put models of the test's own making into the catalogue."""
 
     def add(name, *files, origin='pull', folder=''):
-        entry = ModelEntry(name, 'test', 'MIT', 'a test', 'here', origin, folder, files)
+        mend = 'install elsewhere (pip)' if origin.startswith('package:') else ''
+        entry = ModelEntry(name, 'test', 'MIT', 'a test', 'here', origin, mend, folder, files)
         known = {**catalogue.load(), name: entry}
         monkeypatch.setattr(catalogue, 'load', lambda: known)
         return entry
@@ -163,7 +164,7 @@ def test_cascade_and_silero_come_from_their_packages_without_importing_them():
 
 def test_package_that_is_not_installed_is_named(known):
     known('elsewhere', ModelFile('e.onnx'), origin='package:no_such_package')
-    with pytest.raises(ModelError, match='install the Python package no_such_package'):
+    with pytest.raises(ModelError, match=r'install elsewhere \(pip\), which carries e\.onnx'):
         store.find('elsewhere')
 
 
