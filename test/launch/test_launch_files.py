@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -42,6 +43,14 @@ def test_the_arguments_are_the_documented_ones(repository):
     launch = repository / 'launch'
     assert first_words(constant(launch / 'mer.launch.py', 'ARGUMENTS')) == MER
     assert first_words(constant(launch / 'replay.launch.py', 'ARGUMENTS')) == REPLAY
+
+
+def test_the_readme_names_every_argument_and_no_other(repository):
+    section = (repository / 'README.md').read_text().split('### Launch arguments')[1]
+    rows = [line for line in section.split('\n## ')[0].splitlines() if line.startswith('| `')]
+    assert sorted(re.findall(r'`(\w+)`', ' '.join(row.split('|')[1] for row in rows))) == sorted(
+        MER
+    )
 
 
 def test_the_launch_file_starts_the_executables_of_the_design(repository):
