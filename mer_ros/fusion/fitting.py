@@ -132,7 +132,11 @@ def fit_weights(
 
 
 def fit_agreement(
-    face: Table, audio: Table, subjects: Labels, parameters: FusionParameters
+    face: Table,
+    audio: Table,
+    subjects: Labels,
+    parameters: FusionParameters,
+    widths: Sequence[float] = KERNEL_WIDTHS,
 ) -> FusionParameters:
     """Return the parameters with kernel width, slope and bias of the agreement filled in.
 
@@ -144,7 +148,7 @@ def fit_agreement(
     truth = np.concatenate([order == own for order in orders])
     learned = [learn_baselines(face, audio[order], subjects, parameters) for order in orders]
     best: tuple[float, FusionParameters] = (np.inf, parameters)
-    for width in KERNEL_WIDTHS:
+    for width in widths:
         tried = replace(parameters, kernel_width=width)
         agreement = np.concatenate(
             [

@@ -1,0 +1,138 @@
+"""What each part of the fusion brings, on clips of people it was not fitted on.
+
+    PYTHONPATH=. python3 benchmarks/fusion.py --data ../shared/data/fusion/ravdess_posteriors.csv
+
+Fits once on the other folds, then takes away or changes one thing at a time. "swapped": the
+voices of half of the clips are another clip's, mean of five draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.cli.evaluate_fusion import FACE_BACKENDS, Part, fitted_parts, fuse
+from mer_ros.emotions import Emotion
+from mer_ros.fusion.clips import ClipTable, read
+from mer_ros.fusion.combination import Statement, calibrated, combine
+from mer_ros.fusion.fitting import KERNEL_WIDTHS, fit_agreement, swapped
+from mer_ros.fusion.parameters import FusionParameters
+from mer_ros.fusion.pooling import posterior
+from mer_ros.metrics import score
+
+Table = NDArray[np.float64]
+Change = Callable[[FusionParameters, ClipTable], FusionParameters]
+
+DRAWS = 5
+
+
+def changed(parts: list[Part], change: Change) -> list[Part]:
+    """Return the parts with other parameters."""
+    return [replace(part, parameters=change(part.parameters, part.fitted_on)) for part in parts]
+
+
+def figures(clips: ClipTable, parts: list[Part], clip_by_clip: bool = False) -> dict[str, float]:
+    """Return accuracy and ECE with own voices, and accuracy with half of them swapped."""
+    own, trust = fuse(clips, clips.audio, parts, clip_by_clip)
+    scores = score(clips.labels, own)
+    draws = []
+    for draw in range(DRAWS):
+        foreign = clips.audio[swapped(len(clips.labels), 0.5, 100 + draw)]
+        table, _ = fuse(clips, foreign, parts, clip_by_clip)
+        draws.append(score(clips.labels, table)['accuracy'])
+    return {
+        'accuracy': round(scores['accuracy'], 4),
+        'ece': round(scores['ece'], 4),
+        'swapped': round(float(np.mean(draws)), 4),
+        'trust': round(trust, 3),
+    }
+
+
+def with_kernel(width: float) -> Change:
+    """Return a change to a kernel width, its slope and bias fitted anew."""
+
+    def change(parameters: FusionParameters, clips: ClipTable) -> FusionParameters:
+        return fit_agreement(clips.face, clips.audio, clips.subjects, parameters, (width,))
+
+    return change
+
+
+def single(
+    clips: ClipTable,
+    parts: list[Part],
+    face_reliability: float,
+    audio_reliability: float,
+    bias: float = 0.0,
+) -> Table:
+    """Return (N, 7): each clip by itself, at these reliabilities, with a neutral bias."""
+    table = np.empty_like(clips.face)
+    for part in parts:
+        fitted, nothing = part.parameters, np.zeros(clips.face.shape[1])
+        for row in np.flatnonzero(part.rows):
+            face = Statement(0, clips.face[row], face_reliability)
+            audio = Statement(0, clips.audio[row], audio_reliability)
+            pooled = combine(
+                calibrated(face, fitted.face_temperature, nothing) if face_reliability else None,
+                calibrated(audio, fitted.audio_temperature, nothing) if audio_reliability else None,
+                fitted,
+                0.98,
+            )
+            logits = pooled.log_evidence.copy()
+            logits[Emotion.NEUTRAL] += bias
+            table[row] = posterior(logits, fitted.prior_array())
+    return table
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
+    parser.add_argument('--data', type=Path, required=True)
+    arguments = parser.parse_args()
+    for backend in FACE_BACKENDS:
+        clips = read(arguments.data, backend)
+        parts = fitted_parts(clips, None)
+        changes: dict[str, Change] = {
+            'as fitted': lambda parameters, _: parameters,
+            'no baselines': lambda parameters, _: replace(parameters, baseline_utterances=0.0),
+            'weights 1': lambda parameters, _: replace(
+                parameters, face_weight=1.0, audio_weight=1.0
+            ),
+            **{f'kernel width {width}': with_kernel(width) for width in KERNEL_WIDTHS},
+        }
+        print(backend)
+        for name, change in changes.items():
+            print(name, json.dumps(figures(clips, changed(parts, change))), flush=True)
+        print('clip by clip', json.dumps(figures(clips, parts, clip_by_clip=True)), flush=True)
+        for face, audio in ((1, 1), (0.75, 1), (0.5, 1), (0.25, 1), (0, 1), (1, 0.5), (1, 0)):
+            result = score(clips.labels, single(clips, parts, face, audio))
+            print(
+                f'reliability of face {face}, audio {audio}',
+                json.dumps({name: round(result[name], 4) for name in ('accuracy', 'ece')}),
+                flush=True,
+            )
+        for bias in (-0.5, -0.25, 0.0, 0.25, 0.5):
+            matrix = np.array(score(clips.labels, single(clips, parts, 1, 1, bias))['confusion'])
+            hits, neutral = matrix[Emotion.NEUTRAL, Emotion.NEUTRAL], int(Emotion.NEUTRAL)
+            print(
+                f'neutral bias {bias}',
+                json.dumps(
+                    {
+                        'accuracy': round(float(np.trace(matrix) / matrix.sum()), 4),
+                        'precision': round(float(hits / matrix[:, neutral].sum()), 3),
+                        'recall': round(float(hits / matrix[neutral].sum()), 3),
+                    }
+                ),
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
