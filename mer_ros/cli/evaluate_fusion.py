@@ -68,7 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='fit the parameters on these clips (default: on the other folds of F)',
     )
     parser.add_argument(
-        '--face', choices=FACE_BACKENDS, default=FACE_BACKENDS[0], help='default: %(default)s'
+        '--face',
+        default=FACE_BACKENDS[0],
+        metavar='|'.join(FACE_BACKENDS),
+        help='columns <face>_<emotion> of the table (default: %(default)s)',
     )
     parser.add_argument(
         '--clip-by-clip',
