@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -38,6 +39,11 @@ for index in range(400):
 """
 
 
+def in_this_domain(environment: dict[str, str]) -> dict[str, str]:
+    """Return it with the ROS domain of the tests, which may be newer than it."""
+    return {**environment, 'ROS_DOMAIN_ID': os.environ['ROS_DOMAIN_ID']}
+
+
 def test_its_sound_is_heard_where_it_is_installed(
     graph: Any, other_audio_common_msgs: dict[str, str]
 ) -> None:
@@ -45,11 +51,10 @@ def test_its_sound_is_heard_where_it_is_installed(
 
     results = graph.collect(EmotionArray, 'emotion/audio')
     arguments = ['--ros-args', '-r', f'__ns:={graph.namespace}']
+    environment = in_this_domain(other_audio_common_msgs)
     command = [sys.executable, '-m', 'mer_ros.ros.audio_emotion', *arguments]
-    node = subprocess.Popen(command, env=other_audio_common_msgs)
-    source = subprocess.Popen(
-        [sys.executable, '-c', PUBLISHER, *arguments], env=other_audio_common_msgs
-    )
+    node = subprocess.Popen(command, env=environment)
+    source = subprocess.Popen([sys.executable, '-c', PUBLISHER, *arguments], env=environment)
     try:
         graph.wait(lambda: len(results) >= 2, 'two windows', 40)
         values = graph.diagnosis(
@@ -71,10 +76,9 @@ def test_its_sound_is_an_error_that_says_so_where_it_is_not(
     from mer_ros.ros.audio_node import AudioEmotion
 
     graph.start(AudioEmotion)
+    environment = in_this_domain(other_audio_common_msgs)
     arguments = ['--ros-args', '-r', f'__ns:={graph.namespace}']
-    source = subprocess.Popen(
-        [sys.executable, '-c', PUBLISHER, *arguments], env=other_audio_common_msgs
-    )
+    source = subprocess.Popen([sys.executable, '-c', PUBLISHER, *arguments], env=environment)
     try:
         values = graph.diagnosis(
             lambda status, _: status.level == b'\x02', 'a type that is not installed'
