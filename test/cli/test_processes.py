@@ -48,7 +48,8 @@ def test_leaving_the_block_ends_them_all_at_once():
         pids = [children.start(str(i), python(TALK)).process.pid for i in range(3)]
         assert until(lambda: all(child.lines for child in children.children))
         begun = time.monotonic()
-    assert time.monotonic() - begun < 3
+    # Before the patience with those that ignore Ctrl-C is over.
+    assert time.monotonic() - begun < 4
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

@@ -44,7 +44,7 @@ def test_a_second_build_does_nothing_and_takes_no_time(repository: Path) -> None
     assert first.returncode == 0, first.stderr
     start = time.monotonic()
     second = run(['make', '-C', repository, '-s', 'build'])
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert (second.returncode, second.stdout, second.stderr) == (0, '', '')
 
 
