@@ -117,9 +117,10 @@ class FaceEmotion(EmotionNode):
         self.results.tick()
 
     def findings(self) -> Iterable[Finding]:
-        """Return why there are no images, if so."""
+        """Return why there are no images, or only some of them, if so."""
         if self._input is not None:
             why = self._input.why_silent(self.values.number('input_timeout'))
+            why = why or self._input.why_lossy()
             if why:
                 yield Finding(Level.WARN, why)
 

@@ -17,6 +17,14 @@ except ImportError:  # Humble has them under an older name
 
 SUGGESTIONS = 3
 
+LOSSY = 0.1
+"""Share of messages lost on the way from which diagnostics say so."""
+
+LOSS_MEND = (
+    'start the publisher with FASTDDS_BUILTIN_TRANSPORTS=DEFAULT?sockets_size=4MB, or subscribe '
+    'compressed or reliably (README: images get lost)'
+)
+
 
 def type_name(message_type: type[Any]) -> str:
     """Return ``sensor_msgs/msg/Image`` for the class."""
@@ -49,6 +57,7 @@ class Monitor:
         self.rate = Rate()
         self.lost = 0
         self.topic = ''
+        self._seen = (0, 0)
 
     def events(self) -> SubscriptionEventCallbacks:
         """Return what to give the subscription as ``event_callbacks``."""
@@ -74,6 +83,14 @@ class Monitor:
         if self._reliable and not any(_reliable(publisher) for publisher in publishers):
             return f'{text}; its publishers offer best effort only: {self._mend}'
         return f'{text}; publishers: {len(publishers)}{self._lost()}'
+
+    def why_lossy(self) -> str:
+        """Return that many messages since the last call were lost; '' when they were not."""
+        lost, came = self.lost - self._seen[0], self.rate.count - self._seen[1]
+        self._seen = (self.lost, self.rate.count)
+        if lost <= LOSSY * (lost + came):
+            return ''
+        return f'{lost} of {lost + came} on {self.topic} were lost on the way: {LOSS_MEND}'
 
     def _lost(self) -> str:
         return f', {self.lost} lost on the way (README: images get lost)' if self.lost else ''

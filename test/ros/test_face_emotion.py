@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import array
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -16,6 +19,23 @@ from sensor_msgs.msg import CompressedImage, Image
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.face_node import FaceEmotion
 from mer_ros.ros.images import from_bgr
+
+CAMERA = """
+import array, sys, time
+import rclpy
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+
+rclpy.init(args=sys.argv)
+node = rclpy.create_node('camera')
+publisher = node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
+picture = Image(height=1080, width=1920, step=5760, encoding='bgr8')
+picture.data = array.array('B', bytes(1080 * 5760))
+for _ in range(1200):
+    picture.header.stamp = node.get_clock().now().to_msg()
+    publisher.publish(picture)
+    time.sleep(1 / 30)
+"""
 
 RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -227,3 +247,22 @@ def test_levels_are_those_of_the_message() -> None:
         DiagnosticStatus.ERROR,
         DiagnosticStatus.STALE,
     ]
+
+
+def test_images_that_the_transport_loses_are_told_with_the_mend(graph: Any) -> None:
+    graph.start(FaceEmotion)
+    environment = dict(os.environ)
+    environment.pop('FASTDDS_BUILTIN_TRANSPORTS', None)
+    camera = subprocess.Popen(
+        [sys.executable, '-c', CAMERA, '--ros-args', '-r', f'__ns:={graph.namespace}'],
+        env=environment,
+    )
+    try:
+        values = graph.diagnosis(
+            lambda status, _: 'were lost on the way' in status.message, 'lost images'
+        )
+    finally:
+        camera.terminate()
+        camera.wait(20)
+    assert int(values['lost_by_transport']) > 0
+    assert 'FASTDDS_BUILTIN_TRANSPORTS=DEFAULT?sockets_size=4MB' in values['message']
