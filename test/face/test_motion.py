@@ -42,7 +42,7 @@ def _run(views):
 @pytest.mark.parametrize('name', TALKING)
 def test_a_talking_face_is_seen_to_talk(yunet, clip, name):
     seen = _run(_views(yunet, clip(name, 40)))
-    assert np.mean(seen[12:]) > 0.7
+    assert np.mean(seen[12:]) > 0.6
 
 
 @pytest.mark.parametrize('name', ['image0000015.jpg', 'user_surprised.jpg', 'image0003909.jpg'])
