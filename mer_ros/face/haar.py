@@ -14,7 +14,7 @@ from mer_ros.models.errors import ModelError
 class HaarDetector:
     """Finds upright frontal faces; gives no landmarks.
 
-    The defaults find as many faces as scale_factor 1.2, neighbours 5, min_face 40 in five sixths
+    The defaults find as many faces as scale_factor 1.2, neighbours 5, min_face 40 in two thirds
     of the time (`python -m benchmarks.haar_settings --data ../shared/data`).
 
     Args:
@@ -31,8 +31,8 @@ class HaarDetector:
     def __init__(
         self,
         long_side: int = 320,
-        scale_factor: float = 1.3,
-        neighbours: int = 3,
+        scale_factor: float = 1.35,
+        neighbours: int = 2,
         min_face: int = 30,
     ) -> None:
         if long_side < 64 or scale_factor <= 1.0 or neighbours < 1 or min_face < 20:
