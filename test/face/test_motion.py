@@ -42,6 +42,7 @@ def _run(views):
 @pytest.mark.parametrize('name', TALKING)
 def test_a_talking_face_is_seen_to_talk(yunet, clip, name):
     seen = _run(_views(yunet, clip(name, 40)))
+    # The least sure of the three, RD_Radio34, gets 0.65 (0.75 before turning heads were fitted).
     assert np.mean(seen[12:]) > 0.6
 
 
