@@ -23,8 +23,8 @@ LONGEST_S = 0.5
 SMOOTH_S = 0.6
 
 # Logistic regression on the logs of mouth and face motion, fitted by
-# `python -m benchmarks.mouth_motion --data ../shared/data`: 97.9 % of the views right on sources
-# left out (AUC 0.996); heads that turn fast are what it mistakes for talk.
+# `python -m benchmarks.mouth_motion --data ../shared/data`: 98.1 % of the views right on sources
+# left out (AUC 0.995); heads that turn fast are what it mistakes for talk.
 _MOUTH_WEIGHT, _FACE_WEIGHT, _BIAS = 6.8, -2.7, 1.1
 FLOOR = 0.05  # per cent of the crop: less is the noise of the flow
 
