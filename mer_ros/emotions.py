@@ -118,3 +118,21 @@ def valence_arousal(probabilities: ArrayLike) -> NDArray[np.float32]:
     """
     expected = np.asarray(probabilities, np.float64) @ VALENCE_AROUSAL.astype(np.float64)
     return np.clip(expected, -1.0, 1.0).astype(np.float32)
+
+
+def valence_arousal_deviation(probabilities: ArrayLike) -> NDArray[np.float32]:
+    """Return the standard deviation of valence and arousal under a distribution.
+
+    It says how far the possible emotions lie apart, so two sure but opposite ones give more than
+    seven that are alike; the terms' own spread among people is not in it.
+
+    Args:
+        probabilities: (..., 7), sums to 1.
+
+    Returns:
+        (..., 2) float32 in [0, 1].
+    """
+    shares = np.asarray(probabilities, np.float64)
+    table = VALENCE_AROUSAL.astype(np.float64)
+    variance = shares @ table**2 - (shares @ table) ** 2
+    return np.sqrt(np.clip(variance, 0.0, 1.0)).astype(np.float32)

@@ -62,3 +62,11 @@ def test_valence_and_arousal_stay_in_range(weights):
     point = emotions.valence_arousal(np.array(weights) / sum(weights))
     assert point.shape == (2,)
     assert (np.abs(point) <= 1).all()
+
+
+def test_the_deviation_of_valence_is_zero_when_sure_and_half_the_way_between_two():
+    sure = emotions.valence_arousal_deviation(np.eye(7))
+    assert np.allclose(sure, 0, atol=1e-6)
+    two = np.eye(7)[[emotions.Emotion.HAPPINESS, emotions.Emotion.SADNESS]].mean(axis=0)
+    between = np.diff(emotions.VALENCE_AROUSAL[[4, 3]], axis=0)[0] / 2
+    assert np.allclose(emotions.valence_arousal_deviation(two), between, atol=1e-6)

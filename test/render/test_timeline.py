@@ -48,7 +48,7 @@ def test_a_picture_is_written_and_order_does_not_matter(tmp_path):
 def test_a_single_result_and_many_subjects_are_drawn():
     assert draw_timeline([array(0, Emotion.NEUTRAL)]).shape[1] == WIDTH
     crowd = [array(i / 30, Emotion.NEUTRAL, f'face_{i % 9}') for i in range(90)]
-    assert draw_timeline(crowd).shape[0] < 1000
+    assert draw_timeline(crowd).shape[0] < 1300  # four of the nine subjects
 
 
 def test_nothing_to_plot_and_nowhere_to_write_are_named(tmp_path):
@@ -58,3 +58,21 @@ def test_nothing_to_plot_and_nowhere_to_write_are_named(tmp_path):
         plot([array(0, 0)], tmp_path / 'missing' / 'x.png')
     with pytest.raises(RenderError, match='ending'):
         plot([array(0, 0)], tmp_path / 'x.unknown')
+
+
+def test_a_sure_emotion_has_a_narrow_band_of_valence_and_a_torn_one_a_wide_one():
+    def painted(probabilities):
+        shares = np.asarray(probabilities, np.float32)
+        arrays = [
+            EstimateArray(
+                START + int(i * 1e8), estimates=(Estimate('face_1', 3, probabilities=shares),)
+            )
+            for i in range(50)
+        ]
+        column = draw_timeline(arrays)[58 + 18 + 150 + 8 : 58 + 18 + 150 + 8 + 74, 600]
+        return int((column != PAPER).any(axis=1).sum())
+
+    sure = np.eye(7, dtype=np.float32)[Emotion.HAPPINESS]
+    torn = (sure + np.eye(7, dtype=np.float32)[Emotion.SADNESS]) / 2
+    assert painted(sure) < 10
+    assert painted(torn) > 40
