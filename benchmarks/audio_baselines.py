@@ -19,15 +19,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
 import numpy as np  # noqa: E402
 from audio_corpora import Clip, load, split_of  # noqa: E402
-from audio_evaluation import WindowSet, pool, report, windows  # noqa: E402
+from audio_evaluation import WindowSet, fit_temperatures, report, windows  # noqa: E402
 from audio_export import logits_of, session  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from scipy.fft import dct  # noqa: E402
 from scipy.optimize import minimize  # noqa: E402
 
+from mer_ros.audio.pooling import pool_clips  # noqa: E402
 from mer_ros.emotions import COUNT  # noqa: E402
 from mer_ros.metrics import score  # noqa: E402
-from mer_ros.models.calibration import fit_temperature, softmax  # noqa: E402
+from mer_ros.models.calibration import softmax  # noqa: E402
 from mer_ros.models.card import ModelCard  # noqa: E402
 
 _COEFFICIENTS = 20
@@ -109,13 +110,15 @@ def baselines(clips: Sequence[Clip], model: Path) -> dict[str, Any]:
     best = max(
         fitted,
         key=lambda each: score(
-            dev.labels, pool(softmax(each.logits(inputs['dev'])), dev.owner, dev.labels.size)
+            dev.labels, pool_clips(softmax(each.logits(inputs['dev'])), dev.owner, dev.labels.size)
         )['uar'],
     )
-    temperature = fit_temperature(best.logits(inputs['dev']), truth['dev'])
+    temperatures = fit_temperatures(best.logits(inputs['dev']), dev)
     card = ModelCard.read(model)
     if card.metrics['trained_on'] == 'train':
-        scores = report(logits_of(session(model), test), test, card.temperature)
+        scores = report(
+            logits_of(session(model), test), test, card.temperature, card.clip_temperature
+        )
     else:
         # These weights have heard the test speakers: their twin's figures stand in the card.
         scores = card.metrics['test']
@@ -123,7 +126,9 @@ def baselines(clips: Sequence[Clip], model: Path) -> dict[str, Any]:
     majority[:, np.bincount(train.labels, minlength=COUNT).argmax()] = 5.0
     return {
         'majority': _short(report(majority, test, 1.0)),
-        'mfcc_logistic_regression': _short(report(best.logits(inputs['test']), test, temperature)),
+        'mfcc_logistic_regression': _short(
+            report(best.logits(inputs['test']), test, *temperatures)
+        ),
         'lite': _short(scores),
     }
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mer_ros.audio.conditioning import HighPass, normalise
 from mer_ros.audio.log_mel import SAMPLE_RATE, log_mel
+from mer_ros.audio.pooling import pool_clips
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.metrics import confusion_matrix, score, uar
 from mer_ros.models.calibration import calibrate, negative_log_likelihood
 
 Array = NDArray[np.float32]
-_FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,10 @@ def _speech(chunks: NDArray[np.float16], start: int, size: int) -> float:
     return float(inside[inside.size // 2 :].mean()) if inside.size else 0.0
 
 
-def pool(probabilities: Array, owner: NDArray[np.int64], count: int) -> Array:
-    """Return (count, 7): each clip's normalised geometric mean over its windows."""
-    logs = np.log(np.maximum(probabilities.astype(np.float64), _FLOOR))
-    total = np.zeros((count, logs.shape[1]))
-    np.add.at(total, owner, logs)
-    return calibrate(total / np.bincount(owner, minlength=count)[:, None], 1.0)
-
-
-def balanced_temperature(logits: Array, cut: WindowSet) -> float:
-    """Return the temperature that minimises the NLL of single windows, corpora counting alike."""
-    truth = cut.labels[cut.owner]
-    corpora = cut.corpora[cut.owner]
+def balanced_temperature(
+    logits: Array, truth: NDArray[np.int64], corpora: NDArray[np.str_]
+) -> float:
+    """Return the temperature that minimises the NLL of (N, 7) logits, corpora counting alike."""
     grid = np.exp(np.linspace(np.log(0.3), np.log(4.0), 120))
     loss = [
         np.mean(
@@ -103,6 +95,13 @@ def balanced_temperature(logits: Array, cut: WindowSet) -> float:
         for t in grid
     ]
     return float(grid[int(np.argmin(loss))])
+
+
+def fit_temperatures(logits: Array, cut: WindowSet) -> tuple[float, float]:
+    """Return the temperature of single windows and, on top of it, that of pooled clips."""
+    window = balanced_temperature(logits, cut.labels[cut.owner], cut.corpora[cut.owner])
+    pooled = pool_clips(calibrate(logits, window), cut.owner, cut.labels.size)
+    return window, balanced_temperature(np.log(pooled), cut.labels, cut.corpora)
 
 
 def mean_uar(cut: WindowSet, table: Array) -> float:
@@ -142,10 +141,12 @@ def bootstrap(
     }
 
 
-def report(logits: Array, cut: WindowSet, temperature: float) -> dict[str, Any]:
+def report(
+    logits: Array, cut: WindowSet, temperature: float, clip_temperature: float = 1.0
+) -> dict[str, Any]:
     """Return clip-level scores: overall, by corpus, class and speaker, and single windows."""
     probabilities = calibrate(logits, temperature)
-    table = pool(probabilities, cut.owner, cut.labels.size)
+    table = pool_clips(probabilities, cut.owner, cut.labels.size, clip_temperature)
     overall = score(cut.labels, table)
     matrix = np.array(overall['confusion'])
     recall = np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)

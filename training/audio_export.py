@@ -22,6 +22,7 @@ from torch import nn
 from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
 
 Array = NDArray[np.float32]
+VERSION = '1.1'
 TOLERANCE = 1e-4
 SNRS_DB = (20, 10, 5, 0)
 NOISE_STRIDE = 3
@@ -76,21 +77,27 @@ def logits_of(model: onnxruntime.InferenceSession, cut: WindowSet) -> Array:
     return np.concatenate([_run(model, part) for part in parts_of(cut.logmel)])
 
 
-def measure(path: Path, clips: Sequence[Clip], temperature: float) -> dict[str, Any]:
-    """Return test and dev scores, the robustness table, latency and size."""
+def measure(path: Path, clips: Sequence[Clip], temperatures: tuple[float, float]) -> dict[str, Any]:
+    """Return test and dev scores, the robustness table, and latency.
+
+    Args:
+        path: the ONNX file.
+        clips: all; those of the test and dev speakers are scored.
+        temperatures: of single windows and of clips.
+    """
     model = session(path)
     test = [clip for clip in clips if split_of(clip.speaker) == 'test']
     dev = windows([clip for clip in clips if split_of(clip.speaker) == 'dev'])
     cut = windows(test)
     metrics: dict[str, Any] = {
-        'test': report(logits_of(model, cut), cut, temperature),
-        'dev': report(logits_of(model, dev), dev, temperature),
+        'test': report(logits_of(model, cut), cut, *temperatures),
+        'dev': report(logits_of(model, dev), dev, *temperatures),
         'noise': {},
         'latency_ms': latency_ms(model),
     }
     for snr in SNRS_DB:
         cut = windows(test[::NOISE_STRIDE], _Noise(snr))
-        scores = report(logits_of(model, cut), cut, temperature)
+        scores = report(logits_of(model, cut), cut, *temperatures)
         metrics['noise'][str(snr)] = {
             name: scores['corpora'][name]['uar'] for name in scores['corpora']
         } | {'mean': scores['uar_mean_of_corpora'], 'ece': scores['clip']['ece']}
@@ -131,14 +138,18 @@ def latency_ms(model: onnxruntime.InferenceSession, rounds: int = 300) -> dict[s
 
 
 def write_card(
-    path: Path, temperature: float, prior: NDArray[np.float64], metrics: dict[str, Any]
+    path: Path,
+    temperatures: tuple[float, float],
+    prior: NDArray[np.float64],
+    metrics: dict[str, Any],
 ) -> None:
     """Write ``audio_lite.json`` beside the model."""
     card = {
         'name': 'audio_lite',
-        'version': '1.0',
+        'version': VERSION,
         'task': 'audio_classifier',
-        'temperature': round(temperature, 4),
+        'temperature': round(temperatures[0], 4),
+        'clip_temperature': round(temperatures[1], 4),
         'prior': [round(float(p), 6) for p in prior],
         'input': {
             'name': 'logmel',

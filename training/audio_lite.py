@@ -31,17 +31,17 @@ from audio_batches import Batches, render  # noqa: E402
 from audio_corpora import load, split_of  # noqa: E402
 from audio_evaluation import (  # noqa: E402
     WindowSet,
-    balanced_temperature,
+    fit_temperatures,
     mean_uar,
     parts_of,
-    pool,
     windows,
 )
 from audio_export import export, measure, write_card  # noqa: E402
 from audio_network import AudioNetwork, parameter_count  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from mer_ros.models.calibration import calibrate  # noqa: E402
+from mer_ros.audio.pooling import pool_clips  # noqa: E402
+from mer_ros.models.calibration import softmax  # noqa: E402
 
 _log = logging.getLogger('audio_lite')
 
@@ -114,7 +114,8 @@ def train(args: argparse.Namespace, batches: Batches, dev: WindowSet) -> nn.Modu
     for step in range(first, args.steps):
         if step == plateau or (step > first and step % args.every == 0):
             _keep(args, step, network, average, optimiser, state_path)
-            table = pool(calibrate(infer(average.network, dev), 1.0), dev.owner, dev.labels.size)
+            answers = softmax(infer(average.network, dev))
+            table = pool_clips(answers, dev.owner, dev.labels.size)
             _log.info(
                 'step %d loss %.3f dev uar %.3f, %.0f s', step, float(np.mean(losses or [0])),
                 mean_uar(dev, table), time.time() - started,
@@ -177,7 +178,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument('--speakers', choices=('train', 'all'), default='train')
     parser.add_argument('--branch', type=Path, help='state to start from')
     parser.add_argument(
-        '--twin', type=Path, help='card of the run branched from: its temperature and figures'
+        '--twin', type=Path, help='card of the run branched from: its temperatures and figures'
     )
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     args = parser.parse_args(words)
@@ -203,14 +204,15 @@ def main(words: Sequence[str] | None = None) -> None:
     model = export(network, args.output / 'audio_lite.onnx')
     if args.twin:
         card = json.loads(args.twin.read_text(encoding='utf-8'))
-        temperature, metrics = card['temperature'], card['metrics']
+        temperatures = card['temperature'], card['clip_temperature']
+        metrics = card['metrics']
         metrics['measured_on'] = f'the twin trained without test and dev speakers, {card["sha256"]}'
     else:
-        temperature = balanced_temperature(infer(network, dev), dev)
-        metrics = measure(model, clips, temperature)
+        temperatures = fit_temperatures(infer(network, dev), dev)
+        metrics = measure(model, clips, temperatures)
     metrics |= {'trained_on': args.speakers, 'steps': args.steps, 'seed': args.seed}
-    write_card(model, temperature, batches.prior(), metrics)
-    _log.info('T %.3f test %.4f', temperature, metrics['test']['uar_mean_of_corpora'])
+    write_card(model, temperatures, batches.prior(), metrics)
+    _log.info('T %.3f %.3f test %.4f', *temperatures, metrics['test']['uar_mean_of_corpora'])
 
 
 if __name__ == '__main__':

@@ -16,12 +16,17 @@ from mer_ros.models.session import OnnxModel
 
 
 class LiteAudioClassifier:
-    """``audio_lite.onnx`` with the temperature and prior of its card.
+    """``audio_lite.onnx`` with the temperatures and prior of its card.
 
     Args:
         path: another file of the same interface, with its card beside it; the embedded one
             where not given.
         threads: of the network.
+
+    Attributes:
+        version, prior: of the card, once loaded.
+        clip_temperature: of the card, for answers pooled over a clip (mer_ros.audio.pooling);
+            `classify` answers for single windows and takes the other.
     """
 
     name = 'lite'
@@ -31,6 +36,7 @@ class LiteAudioClassifier:
         self._threads = threads
         self._model: OnnxModel | None = None
         self._temperature = 1.0
+        self.clip_temperature = 1.0
         self.version = ''
         self.prior = uniform()
 
@@ -44,6 +50,7 @@ class LiteAudioClassifier:
         card = ModelCard.read(path)
         model = OnnxModel(path, self._threads)
         self._temperature, self.version, self.prior = card.temperature, card.version, card.prior
+        self.clip_temperature = card.clip_temperature
         self._model = model
 
     def classify(self, windows: Samples) -> Samples:

@@ -2,30 +2,32 @@
 
 Each clip is decoded, pushed in blocks, resampled, filtered, cut into windows of 1 s every 0.5 s
 and classified. A clip's answer is the normalised geometric mean of its windows with speech (of
-all its windows where no speech is detected). Prints one JSON line.
+all its windows where no speech is detected), at the clip temperature of the model's card. Prints
+one JSON line.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mer_ros.audio.chunk import AudioChunk, Samples
 from mer_ros.audio.decoding import decode_s16le
 from mer_ros.audio.pipeline import AudioPipeline, speech_probability
+from mer_ros.audio.pooling import pool_clips
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.windows import Window
-from mer_ros.cli.errors import CommandError
-from mer_ros.emotions import ALIASES
+from mer_ros.cli.evaluate_face import intervals, per_class, write_report
+from mer_ros.cli.labelled_clips import Clip, read_labels, select, words
 from mer_ros.media.sources import AudioBlock
 from mer_ros.media.video_file import VideoFileSource
 from mer_ros.metrics import score
@@ -34,17 +36,6 @@ from mer_ros.models import registry
 _BLOCK_S = 0.1
 _BATCH = 64
 """Windows a call of the network: more brings nothing on a CPU."""
-_FLOOR = 1e-6
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A row of labels.csv that has an emotion."""
-
-    corpus: str
-    path: Path
-    speaker: str
-    label: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +44,23 @@ class Heard:
 
     windows: tuple[Window, ...]
     speech: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was said of C clips.
+
+    Attributes:
+        clips: (C, 7) float32, pooled.
+        windows: (W, 7) float32, those that count.
+        owner: (W,) int64, the clip of each window.
+        silent: clips without detected speech.
+    """
+
+    clips: Samples
+    windows: Samples
+    owner: NDArray[np.int64]
+    silent: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +83,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--noise-reduction', action='store_true', help='with noise reduction, as the parameter'
     )
+    parser.add_argument(
+        '--report', type=Path, metavar='DIR', help='write confusion.png and reliability.png there'
+    )
+    parser.add_argument(
+        '--bootstrap',
+        type=int,
+        default=1000,
+        metavar='N',
+        help='resamplings of clips for the 95 %% intervals, 0 for none (default: 1000)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,9 +101,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         CommandError: labels.csv is missing or malformed, or nothing is left to evaluate.
         ModelError, AudioError, MediaError: a model or a clip cannot be used.
+        RenderError: a picture cannot be written.
     """
     clips = read_labels(args.data)
-    clips = select(clips, _words(args.speakers), _words(args.exclude), _words(args.corpora))
+    clips = select(clips, words(args.speakers), words(args.exclude), words(args.corpora))
     options = {'path': args.model} if args.model else {}
     classifier = registry.create('audio_classifier', args.classifier, **options)
     activity = registry.create('speech_activity', args.activity)
@@ -93,77 +112,31 @@ def run(args: argparse.Namespace) -> int:
     activity.load()
     settings = AudioSettings(noise_reduction=args.noise_reduction)
     pipeline = AudioPipeline(classifier, activity, settings)
-    print(json.dumps(evaluate(pipeline, clips)))
+    started = time.perf_counter()
+    # Only the card of a model that was calibrated on clips as well says what they take.
+    answers = listen(pipeline, clips, getattr(classifier, 'clip_temperature', 1.0))
+    seconds = time.perf_counter() - started
+    result = {
+        **figures(clips, answers, args.bootstrap),
+        'models': list(pipeline.models),
+        'clips_per_second': len(clips) / seconds,
+    }
+    if args.report:
+        truth = np.array([clip.label for clip in clips], np.int64)
+        write_report(args.report, truth, answers.clips, f'{pipeline.models[0]} on {args.data.name}')
+    print(json.dumps(result, allow_nan=False))
     return 0
 
 
-def read_labels(folder: Path) -> list[Clip]:
-    """Return the rows of DIR/labels.csv that have an emotion.
+def listen(
+    pipeline: AudioPipeline, clips: Sequence[Clip], clip_temperature: float = 1.0
+) -> Answers:
+    """Classify clips, N >= 1 of them.
 
     Raises:
-        CommandError: the file or a column is missing, or an emotion is not one of ours.
+        ModelError, AudioError, MediaError: a model or a clip cannot be used.
     """
-    path = folder / 'labels.csv'
-    try:
-        with path.open(encoding='utf-8-sig', newline='') as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(
-            f'cannot read {path}: {error}; --data is a folder with labels.csv and the clips'
-        ) from error
-    clips = []
-    for number, row in enumerate(rows, start=2):
-        missing = [key for key in ('corpus', 'file', 'speaker', 'emotion') if row.get(key) is None]
-        if missing:
-            raise CommandError(f'{path} line {number} has no {", ".join(missing)}; add the column')
-        word = row['emotion'].strip().lower()
-        if not word:
-            continue
-        if word not in ALIASES:
-            raise CommandError(
-                f'{path} line {number}: no emotion of ours is called {word!r}; leave it empty to '
-                'skip the clip'
-            )
-        clips.append(Clip(row['corpus'], folder / row['file'], row['speaker'], int(ALIASES[word])))
-    return clips
-
-
-def select(
-    clips: Sequence[Clip],
-    speakers: Collection[str],
-    exclude: Collection[str],
-    corpora: Collection[str],
-) -> list[Clip]:
-    """Return the clips of these speakers (all when empty), of these corpora, without those.
-
-    Raises:
-        CommandError: a name is in no row, or no clip is left.
-    """
-    for what, names, known in (
-        ('speaker', (*speakers, *exclude), {clip.speaker for clip in clips}),
-        ('corpus', corpora, {clip.corpus for clip in clips}),
-    ):
-        unknown = sorted(set(names) - known)
-        if unknown:
-            raise CommandError(f'no clip is of {what} {", ".join(unknown)}')
-    chosen = [
-        clip
-        for clip in clips
-        if (not speakers or clip.speaker in speakers)
-        and clip.speaker not in exclude
-        and (not corpora or clip.corpus in corpora)
-    ]
-    if not chosen:
-        raise CommandError('no clip with an emotion is left; choose fewer restrictions')
-    return chosen
-
-
-def evaluate(pipeline: AudioPipeline, clips: Sequence[Clip]) -> dict[str, Any]:
-    """Return the fields of the JSON line: overall, per corpus, and single windows."""
-    started = time.perf_counter()
-    pooled: list[Samples] = []
-    single: list[Samples] = []
-    owners: list[int] = []
+    tables: list[Samples] = []
     silent = 0
     waiting: list[Heard] = []
     for index, clip in enumerate(clips):
@@ -171,29 +144,52 @@ def evaluate(pipeline: AudioPipeline, clips: Sequence[Clip]) -> dict[str, Any]:
         if index + 1 < len(clips) and sum(len(each.windows) for each in waiting) < _BATCH:
             continue
         for heard, probabilities in _classified(pipeline, waiting):
-            owners += [len(pooled)] * len(probabilities)
-            pooled.append(pool(probabilities))
-            single.append(probabilities)
+            tables.append(probabilities)
             silent += not heard.speech
         waiting = []
         _progress(index + 1, len(clips))
-    truth = np.array([clip.label for clip in clips])
-    table = np.stack(pooled)
-    names = np.array([clip.corpus for clip in clips])
-    corpora = {
-        str(name): score(truth[names == name], table[names == name])
-        for name in dict.fromkeys(names.tolist())
-    }
-    seconds = time.perf_counter() - started
+    windows = np.concatenate(tables)
+    owner = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    return Answers(pool_clips(windows, owner, len(clips), clip_temperature), windows, owner, silent)
+
+
+def figures(clips: Sequence[Clip], answers: Answers, rounds: int) -> dict[str, Any]:
+    """Return the scores: overall, by corpus, class and speaker, and of single windows.
+
+    Args:
+        clips: what was classified.
+        answers: of :func:`listen`.
+        rounds: resamplings of clips for the intervals, which hold the speakers as they are: with
+            few of them the rows by speaker say more about what a new one may expect.
+    """
+    truth = np.array([clip.label for clip in clips], np.int64)
+    overall = score(truth, answers.clips)
+    corpora = _grouped(truth, answers.clips, [clip.corpus for clip in clips])
+    speakers = _grouped(truth, answers.clips, [clip.speaker for clip in clips])
     return {
-        **score(truth, table),
+        **overall,
         'corpora': corpora,
         'uar_mean_of_corpora': float(np.mean([each['uar'] for each in corpora.values()])),
-        'single_window': score(truth[owners], np.concatenate(single)),
-        'speakers': len({clip.speaker for clip in clips}),
-        'clips_without_speech': silent,
-        'models': list(pipeline.models),
-        'clips_per_second': len(clips) / seconds,
+        'per_class': per_class(np.array(overall['confusion'])),
+        'per_speaker': {
+            name: {key: each[key] for key in ('n', 'accuracy', 'uar', 'ece')}
+            for name, each in speakers.items()
+        },
+        'intervals_95': intervals(truth, answers.clips, rounds),
+        'single_window': score(truth[answers.owner], answers.windows),
+        'speakers': len(speakers),
+        'clips_without_speech': answers.silent,
+    }
+
+
+def _grouped(
+    truth: NDArray[np.int64], table: Samples, names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the scores of the clips of each name, in order of appearance."""
+    groups = np.array(names)
+    return {
+        str(name): score(truth[groups == name], table[groups == name])
+        for name in dict.fromkeys(names)
     }
 
 
@@ -220,13 +216,6 @@ def hear(pipeline: AudioPipeline, path: Path) -> Heard:
     threshold = pipeline.settings.speech_threshold
     speech = [window for window in windows if speech_probability(window) >= threshold]
     return Heard(tuple(speech or windows), bool(speech))
-
-
-def pool(probabilities: Samples) -> Samples:
-    """Return the (7,) normalised geometric mean of (W, 7) probabilities."""
-    logs = np.log(np.maximum(probabilities.astype(np.float64), _FLOOR)).mean(axis=0)
-    powers = np.exp(logs - logs.max())
-    return np.asarray(powers / powers.sum(), np.float32)
 
 
 def _chunks(path: Path) -> Iterator[AudioChunk]:
@@ -258,10 +247,6 @@ def _classified(pipeline: AudioPipeline, clips: Sequence[Heard]) -> Iterator[tup
     for clip in clips:
         yield clip, table[first : first + len(clip.windows)]
         first += len(clip.windows)
-
-
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or '').split(',') if word.strip())
 
 
 def _progress(done: int, total: int) -> None:

@@ -24,6 +24,8 @@ class ModelCard:
         version: for example ``1.0``.
         task: as in the catalogue.
         temperature: divides the logits; > 0; 1 where there is nothing to calibrate.
+        clip_temperature: audio: divides the mean logarithms of the windows of a clip, after the
+            temperature; > 0; 1 where pooled answers were not calibrated.
         prior: (7,) float32, class frequencies it was trained with; sums to 1.
         input: what the input tensor is: name, shape, range.
         metrics: measured figures, for people and for tests.
@@ -40,6 +42,7 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ''
     sha256: str = ''
+    clip_temperature: float = 1.0
 
     @staticmethod
     def path_of(model: Path) -> Path:
@@ -71,9 +74,7 @@ class ModelCard:
 
     @classmethod
     def _checked(cls, fields: Mapping[str, Any]) -> ModelCard:
-        temperature = float(fields.get('temperature', 1.0))
-        if not (np.isfinite(temperature) and temperature > 0.0):
-            raise ValueError(f'temperature {temperature} is not a positive number')
+        temperature = _temperature(fields, 'temperature')
         prior = np.asarray(fields.get('prior', [1.0 / COUNT] * COUNT), np.float64)
         if prior.shape != (COUNT,) or not (prior > 0.0).all() or abs(prior.sum() - 1.0) > 1e-3:
             raise ValueError(f'prior must be {COUNT} positive numbers that sum to 1')
@@ -87,4 +88,12 @@ class ModelCard:
             metrics=dict(fields.get('metrics') or {}),
             licence=str(fields.get('licence', '')),
             sha256=str(fields.get('sha256', '')).lower(),
+            clip_temperature=_temperature(fields, 'clip_temperature'),
         )
+
+
+def _temperature(fields: Mapping[str, Any], name: str) -> float:
+    value = float(fields.get(name, 1.0))
+    if not (np.isfinite(value) and value > 0.0):
+        raise ValueError(f'{name} {value} is not a positive number')
+    return value

@@ -73,10 +73,12 @@ def test_a_file_without_its_card_is_refused(tmp_path):
     with pytest.raises(ModelError, match='card'):
         LiteAudioClassifier(tmp_path / 'mine.onnx').load()
     card = {'name': 'mine', 'version': '7', 'task': 'audio_classifier', 'temperature': 2.0}
+    card['clip_temperature'] = 0.8
     (tmp_path / 'mine.json').write_text(json.dumps(card))
     own = LiteAudioClassifier(tmp_path / 'mine.onnx')
     own.load()
     assert own.version == '7'
+    assert own.clip_temperature == 0.8
 
 
 def test_the_embedded_file_is_small_and_its_card_says_where_it_comes_from():

@@ -3,13 +3,15 @@
 import json
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.cli.errors import CommandError
-from mer_ros.cli.evaluate_audio import Clip, evaluate, hear, pool, read_labels, select
+from mer_ros.cli.evaluate_audio import figures, hear, listen
+from mer_ros.cli.labelled_clips import Clip, read_labels, select
 from mer_ros.cli.main import main
 
 
@@ -89,7 +91,8 @@ def data(tmp_path):
 
 
 def test_overall_and_per_corpus_scores(pipeline, data):
-    result = evaluate(pipeline, read_labels(data))
+    clips = read_labels(data)
+    result = figures(clips, listen(pipeline, clips), 0)
     assert result['n'] == 5
     assert result['accuracy'] == pytest.approx(0.8)
     assert result['corpora']['one']['n'] == 3
@@ -133,11 +136,38 @@ def test_one_clip_leaves_nothing_for_the_next(pipeline, data):
         assert a.stamp_ns == b.stamp_ns
 
 
-def test_pooling_is_a_distribution_that_agrees_with_agreeing_windows():
-    row = np.array([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], np.float32)
-    assert pool(np.stack([row, row])) == pytest.approx(row, abs=1e-6)
-    certain = np.eye(7, dtype=np.float32)
-    assert pool(certain[:2]).sum() == pytest.approx(1.0)
+def test_classes_and_speakers_have_their_rows(pipeline, data):
+    clips = read_labels(data)
+    result = figures(clips, listen(pipeline, clips), 50)
+    assert result['per_class']['happiness']['n'] == 3
+    assert result['per_class']['happiness']['recall'] == pytest.approx(2 / 3)
+    assert result['per_class']['fear']['recall'] is None
+    assert {name: row['n'] for name, row in result['per_speaker'].items()} == {
+        'speaker-0': 3,
+        'speaker-1': 2,
+    }
+    assert result['per_speaker']['speaker-1']['uar'] == 1.0
+    low, high = result['intervals_95']['accuracy']
+    assert low <= result['accuracy'] <= high
+
+
+def test_the_clip_temperature_changes_how_sure_clips_are_and_nothing_else(pipeline, data):
+    clips = read_labels(data)
+    plain, sharp = listen(pipeline, clips), listen(pipeline, clips, 0.5)
+    assert (sharp.clips.argmax(axis=1) == plain.clips.argmax(axis=1)).all()
+    assert (sharp.clips.max(axis=1) > plain.clips.max(axis=1)).all()
+    assert np.array_equal(sharp.windows, plain.windows)
+
+
+def test_pictures_are_written_on_request(data, tmp_path, capsys):
+    words = ['evaluate', 'audio', '--data', str(data), '--corpora', 'one', '--bootstrap', '20']
+    assert main([*words, '--report', str(tmp_path / 'new/report')]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result['intervals_95']) == {'accuracy', 'uar', 'ece'}
+    for name in ('confusion', 'reliability'):
+        picture = cv2.imread(str(tmp_path / f'new/report/{name}.png'))
+        assert picture is not None
+        assert picture.std() > 1.0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +195,7 @@ def test_speakers_and_corpora_select(data):
 
 def test_a_missing_clip_is_named(pipeline, tmp_path):
     with pytest.raises(Exception, match=r'gone\.wav'):
-        evaluate(pipeline, [Clip('one', tmp_path / 'gone.wav', 'x', 0)])
+        listen(pipeline, [Clip('one', tmp_path / 'gone.wav', 'x', 0)])
 
 
 def test_errors_take_one_line_and_the_status_of_failure(tmp_path, capsys):

@@ -26,6 +26,7 @@ def test_card_is_read_beside_its_model(tmp_path):
     assert card.prior.sum() == pytest.approx(1)
     assert card.sha256 == 'ab'
     assert card.metrics['uar'] == 0.8
+    assert card.clip_temperature == 1.0
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,7 @@ def test_card_is_read_beside_its_model(tmp_path):
     [
         {'temperature': 0},
         {'temperature': 'warm'},
+        {'clip_temperature': -1.0},
         {'prior': [1.0]},
         {'prior': [1 / 6] * 6 + [0.0]},
         {'prior': [0.5] * 7},

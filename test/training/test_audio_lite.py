@@ -106,8 +106,10 @@ def test_the_files_hold_a_trained_network(
 ) -> None:
     # Not a measurement: the shipped weights may have heard these speakers, as their card says.
     import audio_corpora
-    from audio_evaluation import mean_uar, pool, windows
+    from audio_evaluation import mean_uar, windows
     from audio_export import logits_of
+
+    from mer_ros.audio.pooling import pool_clips
 
     rows = audio_corpora.read_labels(shared_data / 'speech')
     rows = [row for row in rows if row['speaker'] in TEST_SPEAKERS][::12]
@@ -118,7 +120,7 @@ def test_the_files_hold_a_trained_network(
         (tmp_path / corpus).symlink_to(shared_data / 'speech' / corpus)
     clips = audio_corpora.load(tmp_path, tmp_path)
     cut = windows(clips)
-    table = pool(softmax(logits_of(session, cut)), cut.owner, len(clips))
+    table = pool_clips(softmax(logits_of(session, cut)), cut.owner, len(clips))
     assert mean_uar(cut, table) > 0.5
 
 
