@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f'no {folder}: set MER_SHARED_DATA')
     return folder
+
+
+@pytest.fixture(scope='session')
+def deepface_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of DeepFace's emotion network, its weights random, alone in its folder."""
+    for module in ('deepface', 'onnx', 'torch'):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f'no {module}: run `make test`')
+    folder = tmp_path_factory.mktemp('deepface')
+    subprocess.run(
+        [sys.executable, '-m', 'benchmarks.random_deepface', folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return folder / 'facial_expression_model_weights.onnx'
 
 
 @pytest.fixture(scope='session')

@@ -9,11 +9,13 @@ classifier on each face, without tracking, quality or landmarks).
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
-import itertools
 import json
+import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from mer_ros.cli import demo_clip, timing
 from mer_ros.cli.errors import CommandError
+from mer_ros.face import deepface_home
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.models import registry, store
 from mer_ros.models.errors import ModelError
@@ -104,13 +107,18 @@ def _references(classifier: str, frames: list[NDArray[np.uint8]]) -> dict[str, W
 
 def _deepface(frames: list[NDArray[np.uint8]]) -> dict[str, Way]:
     """Return DeepFace's own ways, as far as its weights are there."""
-    from mer_ros.face import deepface_home
-
     try:
-        deepface_home.provide('deepface')
+        weights = [deepface_home.find('deepface')]
+        deepface_home.choose_onnx()
     except ModelError as error:
         print(f'mer benchmark face: without DeepFace: {error}', file=sys.stderr)
         return {}
+    backends = {'deepface_opencv': 'opencv'}
+    try:
+        weights.append(deepface_home.find('yunet'))
+        backends['deepface_yunet'] = 'yunet'
+    except ModelError as error:
+        print(f'mer benchmark face: without DeepFace and YuNet: {error}', file=sys.stderr)
     from deepface import DeepFace
 
     def analyze(backend: str) -> Way:
@@ -125,7 +133,27 @@ def _deepface(frames: list[NDArray[np.uint8]]) -> dict[str, Way]:
 
         return way
 
-    ways = {'deepface_opencv': analyze('opencv')}
-    if store.locate('yunet') is not None:
-        ways['deepface_yunet'] = analyze('yunet')
-    return dict(itertools.islice(ways.items(), 2))
+    ways = {name: analyze(backend) for name, backend in backends.items()}
+    with _home_with(weights):
+        for way in ways.values():
+            way(0)  # it reads its weights now, and keeps them
+    return ways
+
+
+@contextlib.contextmanager
+def _home_with(weights: list[Path]) -> Iterator[None]:
+    """Show DeepFace a home that has these files, so that it downloads none of them."""
+    before = os.environ.get('DEEPFACE_HOME')
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / '.deepface' / 'weights'
+        folder.mkdir(parents=True)
+        for path in weights:
+            (folder / path.name).symlink_to(path.resolve())
+        os.environ['DEEPFACE_HOME'] = home
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ['DEEPFACE_HOME']
+            else:
+                os.environ['DEEPFACE_HOME'] = before

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +12,7 @@ from mer_ros.face.classification import FaceScores
 from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from mer_ros.models.errors import ModelError
+from mer_ros.models.session import OnnxModel
 
 _FLOOR = 1e-7
 
@@ -22,53 +21,54 @@ class DeepFaceClassifier:
     """The prototype's face classifier.
 
     ``DeepFace.analyze`` detects, letterboxes to 224 x 224 in black and classifies one face at a
-    time; here the crops of our own alignment go to the network in one batch, without padding.
+    time, in a session that takes every core; here the crops of our own alignment go to the same
+    file in one batch, without padding, on a bounded number of threads. What comes out is what the
+    package's ``EmotionClient.predict`` gives for the same pixels. The package need not be there.
 
     Args:
         temperature: divides the log-probabilities; 0 takes the value of a card beside the
             weights (``facial_expression_model_weights.json``), else 1: the published network
             comes without one.
+        threads: of ONNX Runtime.
     """
 
     name = 'deepface'
 
-    def __init__(self, temperature: float = 0.0) -> None:
+    def __init__(self, temperature: float = 0.0, threads: int = 1) -> None:
         if not 0.0 <= temperature < 100.0:
             raise ModelError(f'temperature is {temperature}; set it to 0 (from the card) or above')
         self.version = ''
         self.crop_size = 48
         self.prior = uniform()
         self._temperature = temperature
-        self._client: Any = None
+        self._threads = threads
+        self._net: OnnxModel | None = None
+        self._input = ''
 
     def load(self) -> None:
-        """Build the network.
+        """Read the weights, and the card if they have one.
 
         Raises:
-            ModelError: deepface is not installed, or its weights are missing or damaged.
+            ModelError: the weights are missing, damaged or another model's.
         """
-        weights = deepface_home.provide('deepface')
-        try:
-            from deepface import __version__
-            from deepface.modules import modeling
-        except (ImportError, ValueError) as error:  # ValueError: its engine is not installed
+        weights = deepface_home.find('deepface')
+        net = OnnxModel(weights, self._threads)
+        takes = [shape for shape in net.inputs.values() if shape[1:] == (48, 48, 1)]
+        if len(takes) != 1 or len(net.outputs) != 1:
             raise ModelError(
-                f'the deepface backend needs the deepface package ({error}); '
-                "pip install 'mer_ros[deepface]'"
-            ) from error
-        try:
-            # Not DeepFace.build_model: it keeps every model for good, a changed file unseen.
-            client = modeling.get_model_class('facial_attribute', 'Emotion')()
-        except Exception as error:  # deepface wraps every fault in a class of its own choice
-            raise ModelError(f'deepface cannot load {weights}: {error}') from error
+                f'{weights} takes {net.inputs}, not (N, 48, 48, 1): it is not the emotion network '
+                'of deepface; run `mer models pull deepface`'
+            )
         card = ModelCard.path_of(weights.resolve())
+        version, temperature = '1.0', 1.0  # of the release that the file is published in
         if card.is_file():
             read = ModelCard.read(card)
             self.prior = read.prior
-            self._temperature = self._temperature or read.temperature
-        self._temperature = self._temperature or 1.0
-        self.version = str(__version__)
-        self._client = client
+            version, temperature = read.version, read.temperature
+        self._temperature = self._temperature or temperature
+        self.version = version
+        self._input = next(iter(net.inputs))
+        self._net = net
 
     def classify(self, crops: NDArray[np.uint8]) -> FaceScores:
         """Classify (N, 48, 48) uint8 grey crops, N ≥ 0; the face score is nan (it has none).
@@ -76,7 +76,7 @@ class DeepFaceClassifier:
         Raises:
             ModelError: it is not loaded, or the crops have the wrong shape.
         """
-        if self._client is None:
+        if self._net is None:
             raise ModelError('the deepface classifier is not loaded: call load() first')
         count = len(crops)
         nothing = np.full(count, np.nan, np.float32)
@@ -84,8 +84,7 @@ class DeepFaceClassifier:
             return FaceScores(np.zeros((0, COUNT), np.float32), nothing)
         if crops.shape[1:] != (self.crop_size, self.crop_size):
             raise ModelError(f'crops of {crops.shape[1:]}, not ({self.crop_size},) * 2')
-        # It takes BGR in 0..1 and turns it grey again: three equal channels stay what they are.
-        images = np.repeat(crops[..., None].astype(np.float32) / 255.0, 3, axis=3)
-        rows = np.asarray(self._client.predict(images), np.float32).reshape(count, COUNT)
+        images = crops[..., None].astype(np.float32) / np.float32(255.0)
+        rows = self._net.run({self._input: images})[self._net.outputs[0]].reshape(count, COUNT)
         ours = fold(rows, DEEPFACE_ORDER)
         return FaceScores(calibrate(np.log(np.maximum(ours, _FLOOR)), self._temperature), nothing)

@@ -25,54 +25,41 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def weights(home: Path) -> tuple[Path, Any]:
-    """A file of deepface's own PyTorch network, exported with its NHWC input, in our store."""
-    pytest.importorskip('deepface')
-    pytest.importorskip('onnx')
-    torch = pytest.importorskip('torch')
-    from deepface.models.demography.pytorch.Emotion import EmotionModel
-
-    class ChannelsLast(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = EmotionModel()
-
-        def forward(self, images: Any) -> Any:
-            return self.net(images.permute(0, 3, 1, 2))
-
-    torch.manual_seed(5)
-    net = ChannelsLast().eval()
-    torch.nn.init.normal_(net.net.fc_3.weight, std=0.5)
+def weights(home: Path, deepface_weights: Path) -> Path:
+    """The file in our store."""
     path = home / 'MER_MODEL_DIR' / NAME
-    torch.onnx.export(
-        net, (torch.zeros(1, 48, 48, 1),), str(path), input_names=['input'],
-        output_names=['output'], dynamic_axes={'input': {0: 'n'}, 'output': {0: 'n'}},
-        dynamo=False,
-    )  # fmt: skip
-    return path, net
+    path.symlink_to(deepface_weights)
+    return path
 
 
 def _crops(count: int) -> Any:
-    return np.random.default_rng(2).integers(0, 256, (count, 48, 48), np.uint8)
+    """Noise, each brighter than the one before, so that a random network tells them apart."""
+    noise = np.random.default_rng(2).random((count, 48, 48))
+    return np.uint8(noise * np.linspace(10, 255, count)[:, None, None])
 
 
-def test_the_batch_is_what_its_network_says(weights: tuple[Path, Any]) -> None:
-    import torch
+def test_the_batch_is_what_the_package_says_of_each(weights: Path) -> None:
+    own = Path(os.environ['DEEPFACE_HOME']) / '.deepface' / 'weights'
+    own.mkdir(parents=True)
+    (own / NAME).symlink_to(weights)
+    from deepface.models.demography.onnx.Emotion import EmotionClient
 
     classifier = DeepFaceClassifier()
     classifier.load()
     crops = _crops(5)
-    with torch.no_grad():
-        expected = weights[1](torch.from_numpy(crops[..., None].astype(np.float32) / 255)).numpy()
     scores = classifier.classify(crops)
-    np.testing.assert_allclose(scores.probabilities, expected, atol=1e-4)
+    client = EmotionClient()
+    for crop, ours in zip(crops, scores.probabilities, strict=True):
+        theirs = client.predict(np.repeat(crop[..., None].astype(np.float32) / 255, 3, axis=2))
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert scores.probabilities.std(axis=0).max() > 1e-2
     assert np.isnan(scores.face_score).all()
     one = classifier.classify(crops[:1]).probabilities
     np.testing.assert_allclose(one, scores.probabilities[:1], atol=1e-5)
     assert classifier.classify(crops[:0]).probabilities.shape == (0, 7)
 
 
-def test_a_temperature_softens(weights: tuple[Path, Any]) -> None:
+def test_a_temperature_softens(weights: Path) -> None:
     sharp, soft = DeepFaceClassifier(), DeepFaceClassifier(temperature=3.0)
     sharp.load()
     soft.load()
@@ -87,17 +74,42 @@ def test_missing_weights_are_never_downloaded(home: Path) -> None:
         DeepFaceClassifier().load()
 
 
+def test_a_card_beside_the_weights_gives_temperature_and_version(
+    weights: Path, home: Path, write_card: Any
+) -> None:
+    plain = DeepFaceClassifier()
+    plain.load()
+    copy = home / 'copy' / NAME
+    copy.parent.mkdir()
+    copy.write_bytes(weights.read_bytes())
+    weights.unlink()
+    weights.symlink_to(copy)
+    write_card(copy, name='deepface', temperature=4.0)
+    carded = DeepFaceClassifier()
+    carded.load()
+    assert (plain.version, carded.version) == ('1.0', '9')
+    crops = _crops(4)
+    hard, mild = plain.classify(crops).probabilities, carded.classify(crops).probabilities
+    assert (mild.max(axis=1) < hard.max(axis=1)).all()
+
+
+def test_another_network_of_that_name_is_refused(home: Path, shared_data: Path) -> None:
+    other = shared_data / 'weights' / 'face_detection_yunet_2023mar.onnx'
+    (home / 'MER_MODEL_DIR' / NAME).symlink_to(other)
+    with pytest.raises(ModelError, match='not the emotion network'):
+        DeepFaceClassifier().load()
+
+
 def test_a_damaged_file_is_an_error(home: Path) -> None:
-    pytest.importorskip('deepface')
     (home / 'MER_MODEL_DIR' / NAME).write_bytes(b'Not Found')
     with pytest.raises(ModelError):
         DeepFaceClassifier().load()
 
 
-def test_the_users_own_deepface_folder_comes_first(weights: tuple[Path, Any]) -> None:
+def test_the_users_own_deepface_folder_comes_first(weights: Path) -> None:
     own = Path(os.environ['DEEPFACE_HOME']) / '.deepface' / 'weights'
     own.mkdir(parents=True)
-    weights[0].rename(own / NAME)
+    weights.rename(own / NAME)
     classifier = DeepFaceClassifier()
     classifier.load()
     assert classifier.classify(_crops(1)).probabilities.sum() == pytest.approx(1.0, abs=1e-5)

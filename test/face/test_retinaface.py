@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ def test_it_finds_what_the_package_finds(weights: Path) -> None:
     detector = RetinaFaceDetector(long_side=0, threshold=0.5)
     detector.load()
     ours = detector.detect(_image())
+    folder = Path(os.environ['DEEPFACE_HOME']) / '.deepface' / 'weights'
+    folder.mkdir(parents=True)
+    (folder / weights.name).symlink_to(weights)
     theirs = RetinaFace.detect_faces(_image(), threshold=0.5, allow_upscaling=False)
     assert ours
     assert len(ours) == len(theirs)
@@ -72,6 +76,14 @@ def test_a_shrunk_image_gives_boxes_of_the_whole_one(weights: Path) -> None:
 
 def test_missing_weights_are_never_downloaded(home: Path) -> None:
     with pytest.raises(ModelError, match='mer models pull retinaface'):
+        RetinaFaceDetector().load()
+
+
+def test_another_engine_is_an_error_that_says_what_to_set(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('DEEPFACE_BACKEND_ENGINE', 'tensorflow')
+    with pytest.raises(ModelError, match='set it to onnx'):
         RetinaFaceDetector().load()
 
 
