@@ -2,8 +2,9 @@
 
     PYTHONPATH=. python3 benchmarks/fusion.py --data ../shared/data/fusion/ravdess_posteriors.csv
 
-Fits once on the other folds, then takes away or changes one thing at a time. "swapped": the
-voices of half of the clips are another clip's, mean of five draws.
+Fits once on the other folds, then takes away or changes one thing at a time. "running" knows the
+clips of the same person before, as the node does, "recording" all clips, later ones included.
+"swapped": the voices of half of the clips are another clip's, mean of five draws.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.cli.evaluate_fusion import FACE_BACKENDS, Part, fitted_parts, fuse
+from mer_ros.cli.evaluate_fusion import FACE_BACKENDS
 from mer_ros.emotions import Emotion
 from mer_ros.fusion.clips import ClipTable, read
 from mer_ros.fusion.combination import Statement, calibrated, combine
 from mer_ros.fusion.fitting import KERNEL_WIDTHS, fit_agreement, swapped
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import posterior
+from mer_ros.fusion.validation import ContextKind, Part, fitted_parts, fuse
 from mer_ros.metrics import score
 
 Table = NDArray[np.float64]
@@ -38,14 +40,14 @@ def changed(parts: list[Part], change: Change) -> list[Part]:
     return [replace(part, parameters=change(part.parameters, part.fitted_on)) for part in parts]
 
 
-def figures(clips: ClipTable, parts: list[Part], clip_by_clip: bool = False) -> dict[str, float]:
+def figures(clips: ClipTable, parts: list[Part], kind: ContextKind) -> dict[str, float]:
     """Return accuracy and ECE with own voices, and accuracy with half of them swapped."""
-    own, trust = fuse(clips, clips.audio, parts, clip_by_clip)
+    own, trust = fuse(clips, clips.audio, parts, kind)
     scores = score(clips.labels, own)
     draws = []
     for draw in range(DRAWS):
         foreign = clips.audio[swapped(len(clips.labels), 0.5, 100 + draw)]
-        table, _ = fuse(clips, foreign, parts, clip_by_clip)
+        table, _ = fuse(clips, foreign, parts, kind)
         draws.append(score(clips.labels, table)['accuracy'])
     return {
         'accuracy': round(scores['accuracy'], 4),
@@ -62,6 +64,11 @@ def with_kernel(width: float) -> Change:
         return fit_agreement(clips.face, clips.audio, clips.subjects, parameters, (width,))
 
     return change
+
+
+def with_prior(in_order: float) -> Change:
+    """Return a change to what is expected of a recording before anything was heard."""
+    return lambda parameters, _: replace(parameters, in_order=in_order)
 
 
 def single(
@@ -104,12 +111,15 @@ def main() -> int:
             'weights 1': lambda parameters, _: replace(
                 parameters, face_weight=1.0, audio_weight=1.0
             ),
+            **{f'P(in order) {share}': with_prior(share) for share in (0.02, 0.5, 0.9, 0.98)},
             **{f'kernel width {width}': with_kernel(width) for width in KERNEL_WIDTHS},
         }
         print(backend)
-        for name, change in changes.items():
-            print(name, json.dumps(figures(clips, changed(parts, change))), flush=True)
-        print('clip by clip', json.dumps(figures(clips, parts, clip_by_clip=True)), flush=True)
+        for kind in (ContextKind.RUNNING, ContextKind.RECORDING):
+            for name, change in changes.items():
+                tried = figures(clips, changed(parts, change), kind)
+                print(f'{kind.value}: {name}', json.dumps(tried), flush=True)
+        print('no context', json.dumps(figures(clips, parts, ContextKind.NONE)), flush=True)
         for face, audio in ((1, 1), (0.75, 1), (0.5, 1), (0.25, 1), (0, 1), (1, 0.5), (1, 0)):
             result = score(clips.labels, single(clips, parts, face, audio))
             print(

@@ -58,6 +58,45 @@ def expected_calibration_error(truth: ArrayLike, probabilities: ArrayLike) -> fl
     return float(gap.sum() / count.sum())
 
 
+def calibration_check(truth: ArrayLike, probabilities: ArrayLike, rounds: int) -> dict[str, Any]:
+    """Return what an ECE is to be compared with; binned, it is above 0 for the best forecaster.
+
+    Args:
+        truth: (N,) labels in 0..6, N >= 1.
+        probabilities: (N, 7), rows sum to 1.
+        rounds: resamplings, seeded; at least 1.
+
+    Returns:
+        ``ece_95``, the percentile bootstrap interval, which lies too high, since resampling adds
+        to the scatter in the bins; ``ece_debiased`` and ``ece_basic_95``, estimate and interval
+        with the bootstrap's own estimate of that bias taken off (Davison & Hinkley 1997, 5.2),
+        not below 0; and ``ece_if_calibrated`` and ``ece_if_calibrated_95``, mean and interval of
+        what a perfectly calibrated classifier of these probabilities would be given for as many
+        items (consistency resampling, Broecker & Smith 2007).
+    """
+    labels, table = np.asarray(truth, np.int64), np.asarray(probabilities, np.float64)
+    rng = np.random.default_rng(0)
+    count = labels.size
+    edges = table.cumsum(axis=1)
+    drawn, ideal = np.empty(rounds), np.empty(rounds)
+    for index in range(rounds):
+        rows = rng.integers(0, count, count)
+        drawn[index] = expected_calibration_error(labels[rows], table[rows])
+        said = (rng.random((count, 1)) * edges[:, -1:] > edges).sum(axis=1)
+        ideal[index] = expected_calibration_error(said, table)
+    measured = expected_calibration_error(labels, table)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    basic = np.maximum(2.0 * measured - np.array([high, low]), 0.0)
+    return {
+        'ece': measured,
+        'ece_95': [float(low), float(high)],
+        'ece_debiased': max(2.0 * measured - float(drawn.mean()), 0.0),
+        'ece_basic_95': basic.tolist(),
+        'ece_if_calibrated': float(ideal.mean()),
+        'ece_if_calibrated_95': np.percentile(ideal, [2.5, 97.5]).tolist(),
+    }
+
+
 def score(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
     """Return the fixed fields of ``mer evaluate``.
 

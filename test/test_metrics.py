@@ -59,3 +59,15 @@ def test_nothing_scores_nan_not_zero():
     scores = metrics.score([], np.zeros((0, 7)))
     assert scores['n'] == 0
     assert all(math.isnan(scores[name]) for name in ('accuracy', 'uar', 'macro_f1', 'ece'))
+
+
+def test_a_calibrated_classifier_has_the_ece_that_calibration_gives():
+    rng = np.random.default_rng(1)
+    table = rng.dirichlet(np.full(7, 0.5), 1200)
+    truth = (rng.random((1200, 1)) > table.cumsum(axis=1)).sum(axis=1)
+    check = metrics.calibration_check(truth, table, 200)
+    assert check['ece_if_calibrated_95'][0] < check['ece'] < check['ece_if_calibrated_95'][1]
+    assert check['ece_debiased'] < check['ece'] < check['ece_95'][1]
+    assert check['ece_basic_95'][0] == 0.0
+    sure = table**3 / (table**3).sum(axis=1, keepdims=True)
+    assert metrics.calibration_check(truth, sure, 200)['ece_basic_95'][0] > 0.05

@@ -1,8 +1,10 @@
 """Measure the fusion on what a face and an audio backend said of labelled clips.
 
-The parameters are fitted on another table, or on the other folds of the same one; then the
-clips are fused as one recording: how far the voices are trusted and how the faces are biased is
-estimated from the clips themselves, without their labels (docs/fusion.md). Prints one JSON line.
+The parameters are fitted on another table, or on the other folds of the same one. How far the
+voices are trusted and how the faces are biased is then estimated from the clips themselves,
+without their labels: from the clips of the same person before (``running``, what the node
+does), or from all clips, later ones included (``recording``); docs/fusion.md. Prints one JSON
+line with both.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,9 @@ from mer_ros.cli.evaluate_face import intervals, write_report
 from mer_ros.emotions import LABELS
 from mer_ros.fusion.clips import ClipTable, read
 from mer_ros.fusion.comparison import dempster_shafer, maximum, mean, product
-from mer_ros.fusion.errors import FusionError
-from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import temper
-from mer_ros.fusion.recording import (
-    RecordingContext,
-    agreement_of,
-    fuse_recording,
-    learn_baselines,
-    learn_trust,
-    no_context,
-)
-from mer_ros.metrics import score
+from mer_ros.fusion.validation import ContextKind, Part, fitted_parts, fuse, swapped_rows
+from mer_ros.metrics import calibration_check, score
 
 Table = NDArray[np.float64]
 
@@ -41,15 +33,6 @@ Way = Callable[['Part', Table, Table], Table]
 """Fuses the (N, 7) faces and voices of a part."""
 
 _FIELDS = ('accuracy', 'uar', 'ece')
-
-
-@dataclass(frozen=True)
-class Part:
-    """Clips that are fused with the same parameters: ``rows`` (N,) bool, and who fitted them."""
-
-    rows: NDArray[np.bool_]
-    parameters: FusionParameters
-    fitted_on: ClipTable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,10 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='columns <face>_<emotion> of the table (default: %(default)s)',
     )
     parser.add_argument(
-        '--clip-by-clip',
-        action='store_true',
-        help='learn nothing from the other clips of the recording: trust and baselines stay as '
-        'they were fitted',
+        '--context',
+        choices=[kind.value for kind in ContextKind],
+        default=ContextKind.RECORDING.value,
+        help='what "fused" may learn from other clips, without labels: those of the same person '
+        'before, as the node does; all of the recording; nothing (default: %(default)s)',
     )
     parser.add_argument(
         '--methods', action='store_true', help='add other ways of fusing, as "methods"'
@@ -106,15 +90,19 @@ def run(args: argparse.Namespace) -> int:
     parts = fitted_parts(clips, read(args.fit, args.face) if args.fit else None)
     order = swapped_rows(len(clips.labels))
     foreign = clips.audio[order]
-    fused, trust = fuse(clips, clips.audio, parts, args.clip_by_clip)
-    fused_swapped, trust_swapped = fuse(clips, foreign, parts, args.clip_by_clip)
+    voices = {'own': clips.audio, 'swapped': foreign}
+    fused = {
+        kind: {name: fuse(clips, voice, parts, kind) for name, voice in voices.items()}
+        for kind in ContextKind
+    }
+    chosen = fused[ContextKind(args.context)]
     tables = {
         'face': clips.face,
         'audio': clips.audio,
         'mean': mean(clips.face, clips.audio),
-        'fused': fused,
+        'fused': chosen['own'][0],
         'mean_swapped': mean(clips.face, foreign),
-        'fused_swapped': fused_swapped,
+        'fused_swapped': chosen['swapped'][0],
         'face_calibrated': _in_parts(
             lambda part, face, _: temper(face, part.parameters.face_temperature),
             clips,
@@ -133,81 +121,36 @@ def run(args: argparse.Namespace) -> int:
         'n': len(clips.labels),
         'face_backend': args.face,
         'fitted_on': str(args.fit.name) if args.fit else 'other folds',
-        'context': 'none' if args.clip_by_clip else 'recording',
-        'trust': {'fused': trust, 'fused_swapped': trust_swapped},
-        'confusion': score(clips.labels, fused)['confusion'],
-        'per_class': per_class(clips, fused, args.bootstrap),
+        'context': args.context,
+        'trust': {'fused': chosen['own'][1], 'fused_swapped': chosen['swapped'][1]},
+        'confusion': score(clips.labels, tables['fused'])['confusion'],
+        'per_class': per_class(clips, tables['fused'], args.bootstrap),
         'intervals_95': {
             name: intervals(clips.labels, tables[name].astype(np.float32), args.bootstrap)
-            for name in ('face', 'audio', 'mean', 'fused', 'mean_swapped', 'fused_swapped')
+            for name in ('face', 'audio', 'mean', 'mean_swapped', 'fused', 'fused_swapped')
+        },
+        'contexts': {
+            kind.value: {name: _figures(clips, *both, args.bootstrap) for name, both in by.items()}
+            for kind, by in fused.items()
         },
     }
+    if args.bootstrap > 0:
+        for kind, by in fused.items():
+            figures = result['contexts'][kind.value]['own']
+            figures['calibration'] = calibration_check(clips.labels, by['own'][0], args.bootstrap)
+            figures['per_class'] = per_class(clips, by['own'][0], args.bootstrap)
     if args.methods:
         result['methods'] = methods(clips, foreign, parts)
     if args.report:
         title = f'fused {args.face} + speech on {args.data.name}'
-        write_report(args.report, clips.labels, fused.astype(np.float32), title)
+        write_report(args.report, clips.labels, tables['fused'].astype(np.float32), title)
     print(json.dumps(result, allow_nan=False))
     return 0
 
 
-def fitted_parts(clips: ClipTable, other: ClipTable | None) -> list[Part]:
-    """Return the parts of the clips with parameters fitted on others.
-
-    Raises:
-        FusionError: there is nothing to fit on.
-    """
-    from mer_ros.fusion.fitting import fit  # loads scipy
-
-    if other is not None:
-        everything = np.ones(len(clips.labels), np.bool_)
-        return [Part(everything, fit(other.face, other.audio, other.labels, other.subjects), other)]
-    folds = np.unique(clips.folds)
-    if folds.size < 2:
-        raise FusionError('all clips are in one fold: give --fit with clips of other people')
-    parts = []
-    for fold in folds:
-        rows = clips.folds == fold
-        rest = ClipTable(
-            clips.face[~rows],
-            clips.audio[~rows],
-            clips.labels[~rows],
-            clips.subjects[~rows],
-            clips.folds[~rows],
-        )
-        parts.append(Part(rows, fit(rest.face, rest.audio, rest.labels, rest.subjects), rest))
-    return parts
-
-
-def swapped_rows(count: int) -> NDArray[np.int64]:
-    """Return (count,) rows to take the voice from: half of them are another clip's."""
-    chosen = np.random.default_rng(0).permutation(count)[: count // 2]
-    order = np.arange(count)
-    order[chosen] = np.roll(chosen, 1)
-    return order
-
-
-def fuse(
-    clips: ClipTable, audio: Table, parts: list[Part], clip_by_clip: bool
-) -> tuple[Table, float]:
-    """Return (N, 7) fused probabilities of the clips with these voices, and the trust in them."""
-    baselines, agreements = [], []
-    for part in parts:
-        face, voice = clips.face[part.rows], audio[part.rows]
-        learned = learn_baselines(face, voice, clips.subjects[part.rows], part.parameters)
-        baselines.append(learned)
-        agreements.append(agreement_of(face, voice, part.parameters, learned))
-    trust = learn_trust(agreements, [part.parameters for part in parts])
-    fused = np.empty_like(clips.face)
-    for part, learned in zip(parts, baselines, strict=True):
-        context = RecordingContext(trust, learned)
-        if clip_by_clip:
-            context = no_context(int(part.rows.sum()), part.parameters)
-            trust = context.trust
-        fused[part.rows] = fuse_recording(
-            clips.face[part.rows], audio[part.rows], part.parameters, context
-        )
-    return fused, trust
+def _figures(clips: ClipTable, table: Table, trust: float, rounds: int) -> dict[str, Any]:
+    drawn = intervals(clips.labels, table.astype(np.float32), rounds)
+    return {**_scores(clips, table), 'trust': trust, 'intervals_95': drawn}
 
 
 def per_class(clips: ClipTable, fused: Table, rounds: int) -> dict[str, dict[str, Any]]:
@@ -261,17 +204,12 @@ def methods(clips: ClipTable, foreign: Table, parts: list[Part]) -> dict[str, di
         'dempster_shafer': belief,
     }
     voices = (('own', clips.audio), ('swapped', foreign))
-    results = {
+    return {
         name: {
             suffix: _scores(clips, _in_parts(way, clips, audio, parts)) for suffix, audio in voices
         }
         for name, way in ways.items()
     }
-    for name, alone in (('ours_clip_by_clip', True), ('ours', False)):
-        results[name] = {
-            suffix: _scores(clips, fuse(clips, audio, parts, alone)[0]) for suffix, audio in voices
-        }
-    return results
 
 
 def _accuracies(clips: ClipTable) -> tuple[float, float]:

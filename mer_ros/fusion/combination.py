@@ -147,7 +147,5 @@ def _left_by_agreement(
 ) -> float:
     pair = face.probabilities, audio.probabilities
     agreement = log_agreement(*pair, parameters.prior_array(), parameters.kernel_width)
-    belongs = float(
-        belonging(trust, agreement, parameters.agreement_slope, parameters.agreement_bias)
-    )
+    belongs = float(belonging(trust, parameters.log_bayes_factor(agreement)))
     return gated(audio.reliability, face.reliability, belongs)

@@ -2,9 +2,9 @@
 
 Two things that no single window shows, but a minute of them does:
 
-* **Trust.** P(the voice belongs to the face it is bound to) starts at its fitted prior and
-  follows the mean of what agreement says of each utterance: one step of EM for the mixing
-  weight of a two-part mixture (Neal & Hinton 1998), with pseudo-counts.
+* **Trust.** P(the voice belongs to the face it is bound to): the mean of the posterior of the
+  share of own voices, given the agreement of each utterance (:mod:`~mer_ros.fusion.trust`).
+  What was heard long ago counts less, as an exponent of its likelihood.
 * **Baseline.** Some resting faces look sad, some smile. Where parameters were fitted for it, the
   bias of a face's log probabilities is learned so that over many utterances the face says each
   emotion as often as its voice does: an online step on the cross-entropy between both. Half of
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT
 from mer_ros.fusion.parameters import FusionParameters
-from mer_ros.fusion.reliability import belonging, log_agreement
+from mer_ros.fusion.reliability import log_agreement
+from mer_ros.fusion.trust import SHARES, expected_share, log_likelihood, log_prior
 
 Table = NDArray[np.float64]
 
@@ -40,33 +41,20 @@ CURVATURE = 0.12
 EVERYBODY = ''
 """Key of the baseline that all faces share; no subject has an empty id."""
 
-TRUST_RANGE = (0.02, 0.99)
-"""Never sure either way: the stream may change."""
-
-
-def bounded(trust: float) -> float:
-    """Return a trust inside :data:`TRUST_RANGE`."""
-    return min(max(trust, TRUST_RANGE[0]), TRUST_RANGE[1])
-
 
 class Context:
     """Running trust in the voice and baselines of the faces, forgotten slowly."""
 
     def __init__(self) -> None:
         """Start with nothing heard."""
-        self._belonging = 0.0
-        self._heard = 0.0
+        self._heard: Table = np.zeros(SHARES.size, np.float64)
         self._biases: dict[str, Table] = {}
         self._learned: dict[str, float] = {}
         self._stamp_ns: int | None = None
 
     def trust(self, parameters: FusionParameters) -> float:
         """Return P(a bound voice belongs to its face)."""
-        prior = parameters.trust_utterances
-        total = prior + self._heard
-        if total <= 0.0:
-            return bounded(parameters.trust)
-        return bounded((prior * parameters.trust + self._belonging) / total)
+        return expected_share(log_prior(parameters.in_order) + self._heard)
 
     def baseline(self, subject: str) -> Table:
         """Return (7,) float64, what is added to the log probabilities of a face."""
@@ -93,20 +81,12 @@ class Context:
             parameters: of this pair of backends.
         """
         agreement = log_agreement(face, audio, parameters.prior_array(), parameters.kernel_width)
-        belongs = float(
-            belonging(
-                self.trust(parameters),
-                agreement,
-                parameters.agreement_slope,
-                parameters.agreement_bias,
-            )
-        )
         kept = 1.0
         if self._stamp_ns is not None:
             kept = math.exp(-max(stamp_ns - self._stamp_ns, 0) / 1e9 / MEMORY_S)
         self._stamp_ns = stamp_ns
-        self._belonging = kept * self._belonging + amount * belongs
-        self._heard = kept * self._heard + amount
+        said = log_likelihood(parameters.log_bayes_factor(agreement))
+        self._heard = kept * self._heard + amount * said
         if parameters.baseline_utterances > 0.0:
             for name in (EVERYBODY, subject):
                 learned = kept * self._learned.get(name, 0.0) + amount

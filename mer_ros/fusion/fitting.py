@@ -43,7 +43,7 @@ KERNEL_WIDTHS = (0.0, 0.15, 0.3, 0.45)
 BASELINE_UTTERANCES = (0.0, 20.0, 40.0)
 """Slow on purpose: a bias that a handful of utterances seems to show is chance."""
 CLEAN_SHARE = 0.7
-"""How much clean clips count against half-swapped ones."""
+"""How much clean clips count against half-swapped ones; P(a recording is in order)."""
 
 WEIGHT_PENALTY = 0.05
 SURE, EVEN = 0.98, 0.5
@@ -88,6 +88,7 @@ def fit(face: Table, audio: Table, labels: Labels, subjects: Labels) -> FusionPa
         face_prior=prior,
         audio_prior=prior,
         prior=prior,
+        in_order=CLEAN_SHARE,
     )
     parameters = fit_weights(face, audio, labels, parameters)
     parameters = fit_agreement(face, audio, subjects, parameters)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mer_ros.emotions import COUNT
 from mer_ros.fusion.errors import FusionError
@@ -38,8 +38,8 @@ class FusionParameters:
         kernel_width: of the similarity kernel, in units of valence/arousal; 0 = identity.
         agreement_slope: how far the log agreement counts as a log Bayes factor.
         agreement_bias: added to it.
-        trust: P(a voice bound to a face belongs to it), before anything was heard.
-        trust_utterances: how many utterances that prior is worth against what is heard.
+        in_order: P(nearly every voice that is bound to a face belongs to it), before anything
+            was heard; else any share of them may (:mod:`~mer_ros.fusion.trust`).
         baseline_utterances: the same for a face's own bias (a resting face that looks sad), which
             is learned from its voice; 0 = it is not learned.
         note: where the numbers come from.
@@ -55,8 +55,7 @@ class FusionParameters:
     kernel_width: float = 0.0
     agreement_slope: float = 1.0
     agreement_bias: float = 0.0
-    trust: float = 0.9
-    trust_utterances: float = 5.0
+    in_order: float = 0.9
     baseline_utterances: float = 0.0
     note: str = ''
 
@@ -69,13 +68,12 @@ class FusionParameters:
             'audio_weight',
             'kernel_width',
             'agreement_slope',
-            'trust_utterances',
             'baseline_utterances',
         ):
             if not getattr(self, name) >= 0.0:
                 raise FusionError(f'{name} must not be negative, not {getattr(self, name)!r}')
-        if not 0.0 < self.trust < 1.0:
-            raise FusionError(f'trust must be between 0 and 1, not {self.trust!r}')
+        if not 0.0 < self.in_order < 1.0:
+            raise FusionError(f'in_order must be between 0 and 1, not {self.in_order!r}')
         for name in ('face_prior', 'audio_prior', 'prior'):
             values = getattr(self, name)
             if len(values) != COUNT or min(values) <= 0.0 or abs(sum(values) - 1.0) > 1e-3:
@@ -85,6 +83,11 @@ class FusionParameters:
         """Return the deployed prior, (7,) float64, sums to 1."""
         prior = np.asarray(self.prior, np.float64)
         return np.asarray(prior / prior.sum(), np.float64)
+
+    def log_bayes_factor(self, agreement: ArrayLike) -> NDArray[np.float64]:
+        """Return (...) log odds of own against foreign voice that a log agreement amounts to."""
+        scaled = self.agreement_slope * np.asarray(agreement, np.float64)
+        return np.asarray(scaled + self.agreement_bias, np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` reads."""

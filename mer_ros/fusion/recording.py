@@ -1,7 +1,8 @@
 """Fuses a table of clips, one pair of distributions each, with the engine's arithmetic.
 
-In a recording the context of :mod:`~mer_ros.fusion.context` (trust in the voice, baselines of the
-faces) is estimated from all of it at once, without labels, instead of running along.
+The context of :mod:`~mer_ros.fusion.context` (trust in the voice, baselines of the faces) is one of
+three: **running**, what the engine would know from the clips of the same person before; the whole
+**recording**, estimated from all clips at once, later ones included, without labels; or none.
 """
 
 from __future__ import annotations
@@ -13,35 +14,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT
-from mer_ros.fusion.context import CURVATURE, bounded
+from mer_ros.fusion.context import CURVATURE, UTTERANCE_S, Context
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import log_floored, softmax, temper
-from mer_ros.fusion.reliability import belonging, doubted, log_agreement
+from mer_ros.fusion.reliability import doubted, log_agreement
+from mer_ros.fusion.trust import expected_share, log_likelihood, log_prior
 
 Table = NDArray[np.float64]
 
 ROUNDS = 60
-"""Rounds of the iterations for trust and baselines; both have settled by then."""
+"""Rounds of the iterations for baselines; they have settled by then."""
 
 DAMPING = 0.3
 
 
 @dataclass(frozen=True)
 class RecordingContext:
-    """What was learned of a recording.
+    """What is known of a recording beside the clips themselves.
 
     Attributes:
-        trust: P(a clip's voice belongs to its face).
+        trust: P(a clip's voice belongs to its face); one number, or (N,).
         baselines: (N, 7) float64, added to the log probabilities of each clip's face.
     """
 
-    trust: float
+    trust: float | Table
     baselines: Table
 
 
 def no_context(clips: int, parameters: FusionParameters) -> RecordingContext:
     """Return the context of clips that nothing is known about but themselves."""
-    return RecordingContext(bounded(parameters.trust), np.zeros((clips, COUNT), np.float64))
+    return RecordingContext(Context().trust(parameters), np.zeros((clips, COUNT), np.float64))
+
+
+def running_context(
+    face: Table, audio: Table, subjects: NDArray[np.int64], parameters: FusionParameters
+) -> RecordingContext:
+    """Return what the engine's own context says before each clip.
+
+    Each person is a recording of their own: one clip after another in the order of the table,
+    :data:`UTTERANCE_S` apart, both modalities fully reliable.
+
+    Args:
+        face: (N, 7) as its backend gives it.
+        audio: (N, 7) as its backend gives it.
+        subjects: (N,) who is seen in each clip.
+        parameters: of this pair of backends.
+    """
+    log_face = log_floored(temper(face, parameters.face_temperature))
+    voice = temper(audio, parameters.audio_temperature)
+    trust, baselines = np.empty(len(face), np.float64), np.empty_like(log_face)
+    for name in np.unique(subjects):
+        context = Context()
+        for place, row in enumerate(np.flatnonzero(subjects == name)):
+            trust[row], baselines[row] = context.trust(parameters), context.baseline('face')
+            seen = softmax(log_face[row] + baselines[row])
+            stamp_ns = round(place * UTTERANCE_S * 1e9)
+            context.observe('face', seen, voice[row], 1.0, stamp_ns, parameters)
+    return RecordingContext(trust, baselines)
 
 
 def learn_context(
@@ -106,18 +135,12 @@ def learn_trust(agreements: Sequence[Table], parameters: Sequence[FusionParamete
 
     Args:
         agreements: (N,) of each part.
-        parameters: of each part; the prior trust is the first one's.
+        parameters: of each part; what was to be expected is the first one's.
     """
-    first = parameters[0]
-    trust = first.trust
-    count = first.trust_utterances + sum(len(part) for part in agreements)
-    for _ in range(ROUNDS):
-        total = first.trust_utterances * first.trust
-        for part, fitted in zip(agreements, parameters, strict=True):
-            slope, bias = fitted.agreement_slope, fitted.agreement_bias
-            total += float(belonging(bounded(trust), part, slope, bias).sum())
-        trust = total / count
-    return bounded(trust)
+    weights = log_prior(parameters[0].in_order)
+    for part, fitted in zip(agreements, parameters, strict=True):
+        weights = weights + log_likelihood(fitted.log_bayes_factor(part)).sum(axis=0)
+    return expected_share(weights)
 
 
 def fuse_recording(
@@ -135,7 +158,7 @@ def fuse_recording(
     voice = doubted(
         temper(audio, parameters.audio_temperature),
         parameters.audio_prior,
-        np.full(len(audio), 1.0 - context.trust),
+        np.broadcast_to(1.0 - np.asarray(context.trust, np.float64), (len(audio),)),
     )
     said = parameters.face_weight * (log_floored(seen) - log_floored(parameters.face_prior))
     said += parameters.audio_weight * (log_floored(voice) - log_floored(parameters.audio_prior))

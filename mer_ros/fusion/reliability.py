@@ -16,8 +16,6 @@ touches the posterior itself.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -40,12 +38,6 @@ def kernel(width: float) -> Table:
     return np.asarray(np.exp(-squared / (2.0 * width * width)), np.float64)
 
 
-def entropy(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Return the entropy of (..., 7) probabilities as a share of its maximum, (...)."""
-    table = np.maximum(np.asarray(probabilities, np.float64), 1e-12)
-    return np.asarray(-(table * np.log(table)).sum(axis=-1) / math.log(COUNT), np.float64)
-
-
 def log_agreement(face: ArrayLike, audio: ArrayLike, prior: ArrayLike, width: float) -> Table:
     """Return the log of the relative agreement of (..., 7) distributions, (...)."""
     similarity = kernel(width)
@@ -54,17 +46,15 @@ def log_agreement(face: ArrayLike, audio: ArrayLike, prior: ArrayLike, width: fl
     return np.asarray(np.log(np.maximum(both, 1e-12) / chance), np.float64)
 
 
-def belonging(trust: ArrayLike, agreement: ArrayLike, slope: float, bias: float) -> Table:
+def belonging(trust: ArrayLike, log_bayes_factor: ArrayLike) -> Table:
     """Return P(the voice belongs to the face) after comparing what they say, (...).
 
     Args:
         trust: P(the voice belongs to the face) before.
-        agreement: log of the relative agreement, :func:`log_agreement`.
-        slope: 1 where the probabilities mean what they say; fitted.
-        bias: 0 where they do; fitted.
+        log_bayes_factor: of "own voice" against "foreign voice": the log agreement, scaled.
     """
     prior = np.clip(np.asarray(trust, np.float64), 1e-9, 1.0 - 1e-9)
-    logit = np.log(prior / (1.0 - prior)) + bias + slope * np.asarray(agreement, np.float64)
+    logit = np.log(prior / (1.0 - prior)) + np.asarray(log_bayes_factor, np.float64)
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -50.0, 50.0))), np.float64)
 
 

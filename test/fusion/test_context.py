@@ -6,12 +6,13 @@ from fusion_arrays import SECOND, sharp
 from mer_ros.fusion.context import Context
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import log_floored, softmax
+from mer_ros.fusion.trust import expected_share, log_prior
 
-PARAMETERS = FusionParameters(trust=0.9, trust_utterances=5.0, baseline_utterances=10.0)
+PARAMETERS = FusionParameters(in_order=0.9, baseline_utterances=10.0)
 
 
 def test_trust_starts_at_its_prior() -> None:
-    assert Context().trust(PARAMETERS) == 0.9
+    assert Context().trust(PARAMETERS) == expected_share(log_prior(0.9))
 
 
 def test_a_voice_that_disagrees_loses_trust_and_one_that_agrees_keeps_it() -> None:
@@ -32,7 +33,7 @@ def test_nothing_is_learned_from_what_is_worthless() -> None:
     context = Context()
     for count in range(40):
         context.observe('face_1', sharp(0), sharp(3), 0.0, count * SECOND, PARAMETERS)
-    assert context.trust(PARAMETERS) == 0.9
+    assert context.trust(PARAMETERS) == Context().trust(PARAMETERS)
     assert not context.baseline('face_1').any()
 
 

@@ -62,7 +62,7 @@ def test_parameters_survive_the_file() -> None:
         {'face_temperature': 0.0},
         {'face_temperature': float('nan')},
         {'audio_weight': -1.0},
-        {'trust': 1.0},
+        {'in_order': 1.0},
         {'prior': [1.0]},
         {'prior': [0.5] * 7},
         {'prior': ['a'] * 7},

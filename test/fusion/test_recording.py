@@ -17,6 +17,7 @@ from mer_ros.fusion.recording import (
     learn_context,
     learn_trust,
     no_context,
+    running_context,
 )
 
 PRIOR = (0.13, 0.13, 0.13, 0.13, 0.13, 0.13, 0.22)
@@ -94,3 +95,15 @@ def test_trust_is_shared_by_the_parts_of_a_recording() -> None:
     whole = learn_trust([agreement], [PARAMETERS])
     halves = learn_trust([agreement[:100], agreement[100:]], [PARAMETERS] * 2)
     assert halves == pytest.approx(whole)
+
+
+def test_the_running_context_ends_near_that_of_the_recording() -> None:
+    face, audio, _ = clips(bias=2.0)
+    foreign = audio[swapped(len(audio), 0.5, 5)]
+    nobody = np.zeros(len(face), np.int64)
+    whole = learn_context(face, foreign, nobody, PARAMETERS)
+    running = running_context(face, foreign, nobody, PARAMETERS)
+    assert running.trust[0] == no_context(1, PARAMETERS).trust
+    assert not running.baselines[0].any()
+    assert running.trust[-1] == pytest.approx(whole.trust, abs=0.2)
+    assert running.baselines[-100:, 4].mean() < -0.5

@@ -11,7 +11,6 @@ from mer_ros.fusion.reliability import (
     belonging,
     decay,
     doubted,
-    entropy,
     gated,
     kernel,
     log_agreement,
@@ -53,13 +52,13 @@ def test_agreement_is_symmetric() -> None:
 
 @given(st.floats(0.02, 0.98), st.floats(-3.0, 3.0))
 def test_agreement_raises_and_disagreement_lowers_the_trust(trust: float, agreement: float) -> None:
-    after = float(belonging(trust, agreement, 1.0, 0.0))
+    after = float(belonging(trust, agreement))
     assert 0.0 < after < 1.0
     assert (after - trust) * agreement >= -1e-9
 
 
 def test_bayes_rule_is_what_belonging_does() -> None:
-    assert float(belonging(0.5, np.log(3.0), 1.0, 0.0)) == pytest.approx(0.75)
+    assert float(belonging(0.5, np.log(3.0))) == pytest.approx(0.75)
 
 
 @given(st.floats(0.0, 1.0))
@@ -72,8 +71,3 @@ def test_doubt_mixes_with_the_prior(doubt: float) -> None:
 def test_a_worthless_witness_says_nothing_about_the_other() -> None:
     assert gated(0.8, 0.0, 0.1) == 0.8
     assert gated(0.8, 1.0, 0.25) == pytest.approx(0.2)
-
-
-def test_entropy_is_a_share_of_its_maximum() -> None:
-    assert float(entropy(UNIFORM)) == pytest.approx(1.0)
-    assert float(entropy(np.eye(7)[0])) == pytest.approx(0.0, abs=1e-9)
