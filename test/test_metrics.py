@@ -68,6 +68,6 @@ def test_a_calibrated_classifier_has_the_ece_that_calibration_gives():
     check = metrics.calibration_check(truth, table, 200)
     assert check['ece_if_calibrated_95'][0] < check['ece'] < check['ece_if_calibrated_95'][1]
     assert check['ece_debiased'] < check['ece'] < check['ece_95'][1]
-    assert check['ece_basic_95'][0] == 0.0
+    assert check['ece_basic_95'][0] < 0.01
     sure = table**3 / (table**3).sum(axis=1, keepdims=True)
     assert metrics.calibration_check(truth, sure, 200)['ece_basic_95'][0] > 0.05
