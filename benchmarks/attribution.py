@@ -8,21 +8,20 @@ the cache); scenes are then put together from the results, and the engine says w
 * ``still``: the speaker beside a photo that a hand-held camera sees;
 * ``talker``: the speaker beside the face of another clip that talks without being heard;
 * ``off-screen``: a photo alone while a clip's sound is heard;
-* ``alone``: the speaker alone.
+* ``alone``: the speaker alone;
+* ``dubbed``: a clip's face alone while the sound of another clip is heard.
 
-Counted are the frames of speech, without the first second after each onset: bound right, bound
-wrong, left open. Last, what the sound's envelope would tell of two talking faces: how often the
-speaker's P(talking) follows it better over some seconds than the other's, abstaining never.
+Each is measured with the sound's envelope and, as ``no envelope``, without. Counted are the frames
+of speech, without the first second after each onset: bound right, bound wrong, left open.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import pickle
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
@@ -33,8 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.audio.chunk import AudioChunk
+from mer_ros.audio.features import AudioFeatures
 from mer_ros.audio.pipeline import AudioPipeline
-from mer_ros.estimates import Estimate, EstimateArray
+from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.fusion.engine import AUDIO_SUBJECT, FusionEngine
 from mer_ros.fusion.parameters import ParameterTable
@@ -49,10 +49,7 @@ HEIGHT = 480
 ONSET_S = 1.0
 SPEECH = 0.5
 PHOTO_RATE = 25.0
-SMOOTH_S = 0.6
-"""As face/motion.py smooths."""
-MOUTH_LAG_S = 0.1
-"""A mouth's motion is told this much late."""
+SCENES = ('still', 'talker', 'off-screen', 'alone', 'dubbed')
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,7 @@ class Footage:
     name: str
     faces: tuple[EstimateArray, ...]
     audio: tuple[EstimateArray, ...]
+    features: tuple[AudioFeatures, ...] = ()
 
 
 def watch(path: Path, detector: str) -> Footage:
@@ -74,20 +72,22 @@ def watch(path: Path, detector: str) -> Footage:
     for each in (face, classifier, activity):
         each.load()
     audio = AudioPipeline(classifier, activity)
-    faces, sounds = [], []
+    faces, sounds, features = [], [], []
     for item in VideoFileSource(path):
         stamp_ns = round(item.stamp_s * SECOND)
         if isinstance(item, AudioBlock):
             samples = (item.samples / 32768.0).astype(np.float32)
             audio.push(AudioChunk(stamp_ns, samples, item.rate))
             while (window := audio.pop()) is not None:
-                sounds.append(audio.classify(window)[0])
+                result, described = audio.classify(window)
+                sounds.append(result)
+                features.append(described)
             continue
         image = item.image_bgr
         scale = min(1.0, HEIGHT / image.shape[0])
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         faces.append(face.process(np.asarray(small, np.uint8), stamp_ns))
-    return Footage(path.stem, tuple(faces), tuple(sounds))
+    return Footage(path.stem, tuple(faces), tuple(sounds), tuple(features))
 
 
 def hold_still(path: Path, detector: str, seconds: float, seed: int) -> Footage:
@@ -150,35 +150,53 @@ def scene(people: Sequence[tuple[str, Footage]], heard: Footage) -> Iterator[Est
 
 
 def attribute(
-    faces: Sequence[EstimateArray], heard: Footage, settings: FusionSettings, speaker: str | None
+    faces: Sequence[EstimateArray],
+    heard: Footage,
+    speaker: str | None,
+    *,
+    envelope: bool = True,
+    settings: FusionSettings | None = None,
 ) -> Counter[str]:
     """Return how many frames of speech were bound right, wrong, or left open."""
-    engine = FusionEngine(settings, ParameterTable.read())
-    sequencer = Sequencer(engine, settings, 0.0)
-    events = [(array.stamp_ns, 0, array) for array in faces]
-    events += [(array.stamp_ns + SECOND // 12, 1, array) for array in heard.audio]
+    settings = settings or FusionSettings()
+    sequencer = Sequencer(FusionEngine(settings, ParameterTable.read()), settings, 0.0)
+    late = SECOND // 12
+    events: list[tuple[int, int, EstimateArray | AudioFeatures]] = []
+    events += [(array.stamp_ns, 0, array) for array in faces]
+    events += [(array.stamp_ns + late, 1, array) for array in heard.audio]
+    events += [(item.stamp_ns + late, 2, item) for item in heard.features if envelope]
     counts: Counter[str] = Counter()
     onset: int | None = None
-    for when, kind, array in sorted(events, key=lambda event: event[:2]):
-        push = sequencer.push_audio if kind else sequencer.push_face
-        for fused in push(array, when / SECOND):
+    for when, _, item in sorted(events, key=lambda event: event[:2]):
+        for fused in _pushed(sequencer, item, when / SECOND):
             if fused.speech_probability < SPEECH or not fused.image_width:
                 onset = None if fused.speech_probability < SPEECH else onset
                 continue
             onset = fused.stamp_ns if onset is None else onset
             if (fused.stamp_ns - onset) / SECOND < ONSET_S:
                 continue
-            owners = [
-                item.subject_id
-                for item in fused.estimates
-                if any(part.modality == 2 for part in item.evidence)
-            ]
-            owner = owners[0] if owners else AUDIO_SUBJECT
+            owner = _owner(fused)
             if owner == AUDIO_SUBJECT:
                 counts['open' if speaker else 'right'] += 1
             else:
                 counts['right' if owner == speaker else 'wrong'] += 1
     return counts
+
+
+def _pushed(
+    sequencer: Sequencer, item: EstimateArray | AudioFeatures, now_s: float
+) -> list[EstimateArray]:
+    if isinstance(item, AudioFeatures):
+        return sequencer.push_envelope(item, now_s)
+    push = sequencer.push_face if item.modalities & Modality.FACE else sequencer.push_audio
+    return push(item, now_s)
+
+
+def _owner(fused: EstimateArray) -> str:
+    for item in fused.estimates:
+        if any(part.modality is Modality.AUDIO for part in item.evidence):
+            return item.subject_id
+    return AUDIO_SUBJECT
 
 
 def shares(counts: Counter[str]) -> dict[str, float]:
@@ -222,82 +240,45 @@ def cues(footage: Footage) -> NDArray[np.float64]:
     return np.array([item.speaking for item in main_face(footage).values()])
 
 
-def loudness(path: Path) -> NDArray[np.float64]:
-    """Return the log RMS of a clip's sound, 100 a second, smoothed as P(talking) is."""
-    blocks = [
-        item.samples[:, 0]
-        for item in VideoFileSource(path, video=False)
-        if isinstance(item, AudioBlock)
-    ]
-    sound = np.concatenate(blocks).astype(np.float64) / 32768.0
-    levels = np.sqrt(np.square(sound[: sound.size // 160 * 160]).reshape(-1, 160).mean(axis=1))
-    gain = 1.0 - math.exp(-0.01 / SMOOTH_S)
-    smooth, value = np.empty_like(levels), float(levels[0])
-    for index, level in enumerate(levels):
-        value += gain * (level - value)
-        smooth[index] = value
-    return np.log(smooth + 1e-3)
-
-
-def follows(footage: Footage, envelope: NDArray[np.float64], end: float, span: float) -> float:
-    """Return the correlation of a face's log odds of talking with the sound before."""
-    track = {
-        stamp: item.speaking for stamp, item in main_face(footage).items() if item.speaking > 0
-    }
-    values = np.clip(np.array(list(track.values())), 1e-6, 1 - 1e-6)
-    times = np.arange(end - span, end, 0.04)
-    odds = np.interp(times, np.array(list(track)) / SECOND, np.log(values / (1 - values)))
-    rows = np.clip(((times - MOUTH_LAG_S) * 100).astype(int), 0, envelope.size - 1)
-    return float(np.corrcoef(odds, envelope[rows])[0, 1])
-
-
-def by_envelope(data: Path, clips: Sequence[Footage], span: float) -> dict[str, float]:
-    """Return how often the speaker follows the sound better than the other talking face."""
-    right = total = 0
+def scenes(
+    clips: Sequence[Footage], photos: Sequence[Footage]
+) -> Iterator[tuple[str, Footage, list[EstimateArray], str | None]]:
+    """Yield kind, footage that is heard, face arrays, and who of them speaks."""
+    for clip, photo in product(clips, photos):
+        yield 'still', clip, list(scene([('speaker', clip), ('other', photo)], clip)), 'speaker'
+        yield 'off-screen', clip, list(scene([('other', photo)], clip)), None
+    for clip, other in permutations(clips, 2):
+        yield 'talker', clip, list(scene([('speaker', clip), ('other', other)], clip)), 'speaker'
+        yield 'dubbed', clip, list(scene([('other', other)], clip)), None
     for clip in clips:
-        envelope = loudness(data / 'clips' / f'{clip.name}.mp4')
-        for other in clips:
-            last = min(envelope.size / 100, clip.faces[-1].stamp_ns / SECOND,
-                       other.faces[-1].stamp_ns / SECOND)  # fmt: skip
-            for end in np.arange(span + 0.5, last, 0.5) if other is not clip else ():
-                own = follows(clip, envelope, end, span)
-                right += own > follows(other, envelope, end, span)
-                total += 1
-    return {'moments': total, 'right': round(right / max(total, 1), 3)}
+        yield 'alone', clip, list(scene([('speaker', clip)], clip)), 'speaker'
 
 
 def main() -> int:
-    """Print a line a kind of scene."""
+    """Print a line a kind of scene, and for two talking faces a line a speaker."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     parser.add_argument('--data', type=Path, required=True)
     parser.add_argument('--cache', type=Path, required=True)
     parser.add_argument('--detector', default='haar')
     arguments = parser.parse_args()
     clips, photos = gather(arguments.data, arguments.cache, arguments.detector)
-    settings = FusionSettings()
     for footage in [*clips, *photos]:
         levels = np.percentile(cues(footage), [5, 25, 50, 75, 95]).round(2).tolist()
         speech = [round(array.speech_probability, 2) for array in footage.audio]
         print(footage.name, 'P(talking) 5/25/50/75/95 %', levels, 'speech', speech)
-    totals: dict[str, Counter[str]] = {
-        name: Counter() for name in ('still', 'talker', 'off-screen', 'alone')
-    }
-    for clip, photo in product(clips, photos):
-        faces = list(scene([('speaker', clip), ('other', photo)], clip))
-        totals['still'] += attribute(faces, clip, settings, 'speaker')
-        totals['off-screen'] += attribute(
-            list(scene([('other', photo)], clip)), clip, settings, None
-        )
-    for clip, other in permutations(clips, 2):
-        faces = list(scene([('speaker', clip), ('other', other)], clip))
-        totals['talker'] += attribute(faces, clip, settings, 'speaker')
-    for clip in clips:
-        faces = list(scene([('speaker', clip)], clip))
-        totals['alone'] += attribute(faces, clip, settings, 'speaker')
-    for name, counts in totals.items():
-        print(name, json.dumps(shares(counts)))
-    for span in (2.0, 3.0, 4.0):
-        print(f'envelope over {span:g} s', json.dumps(by_envelope(arguments.data, clips, span)))
+    totals: dict[tuple[str, bool], Counter[str]] = defaultdict(Counter)
+    speakers: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, heard, faces, speaker in scenes(clips, photos):
+        for envelope in (True, False):
+            counts = attribute(faces, heard, speaker, envelope=envelope)
+            totals[kind, envelope] += counts
+            if kind == 'talker' and envelope:
+                speakers[heard.name] += counts
+    for kind, envelope in product(SCENES, (True, False)):
+        name = kind if envelope else f'{kind}, no envelope'
+        print(name, json.dumps(shares(totals[kind, envelope])))
+    for name, counts in speakers.items():
+        print('talker', name, json.dumps(shares(counts)))
     return 0
 
 

@@ -4,7 +4,9 @@ Each face keeps a score, the log odds of "this one is heard" against "somebody o
 While there is speech, a mouth that talks raises it and a still one lowers it, by an amount per
 second (successive frames are not independent, so it is time that counts and not frames). In
 silence a moving mouth lowers it a little: that mouth moves without being heard. Scores fade
-towards 0 as the conversation goes on.
+towards 0 as the conversation goes on. Where the sound's envelope is known, how well the mouth
+follows it is added to the score (:mod:`~mer_ros.fusion.envelope`): that tells two faces apart that
+both talk.
 
 The voice is bound to a face when its posterior is clear, and stays bound until it is no longer
 likely (two thresholds). A face that comes up where the bound one was just lost takes its place.
@@ -15,9 +17,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from mer_ros.fusion.decision import NANOSECONDS
+from mer_ros.fusion.envelope import MouthTrace, SoundTrack, belongs
 from mer_ros.fusion.settings import FusionSettings
+
+if TYPE_CHECKING:
+    from mer_ros.audio.features import AudioFeatures
 
 GAIN_PER_S = 4.0
 """Log odds gained per second of speech at one unit of the mouth's own log odds."""
@@ -27,6 +34,9 @@ SILENT_GAIN_PER_S = 0.5
 
 CUE_LIMIT = 2.5
 """The mouth's log odds are cut off here: no single cue is believed further."""
+
+TRACE_LIMIT = 9.0
+"""The same for the course of the mouth, of which only the ups and downs count."""
 
 SCORE_LIMIT = 5.0
 """Scores are cut off here, so that another speaker can take over within about a second."""
@@ -45,6 +55,9 @@ CUELESS_S = 1.0
 
 LIKELY_SPEECH = 0.5
 """Speech probability from which there is a voice to bind."""
+
+ENVELOPE_TIMEOUT_S = 2.0
+"""What the envelope told is forgotten when no more of it has come for this long."""
 
 Box = tuple[int, int, int, int]
 
@@ -78,6 +91,8 @@ class _Track:
     roi: Box
     first_ns: int
     seen_ns: int
+    mouth: MouthTrace
+    envelope: float = 0.0
 
 
 class Attributor:
@@ -89,6 +104,15 @@ class Attributor:
         self._tracks: dict[str, _Track] = {}
         self._bound: str | None = None
         self._stamp_ns: int | None = None
+        self._sound = SoundTrack()
+
+    def hear(self, features: AudioFeatures) -> None:
+        """Take in the envelope of the sound before the next faces."""
+        self._sound.add(features)
+        self._tracks = {
+            name: replace(track, envelope=belongs(track.mouth, self._sound))
+            for name, track in self._tracks.items()
+        }
 
     def update(
         self, faces: Sequence[VisibleFace], speech_probability: float, stamp_ns: int
@@ -105,7 +129,7 @@ class Attributor:
                 track, face, speech_probability, step, stamp_ns
             )
         self._forget(stamp_ns)
-        heard = self._posterior(sorted(visible))
+        heard = self._posterior(sorted(visible), stamp_ns)
         self._bind(heard, speech_probability, visible, stamp_ns)
         return Attribution(heard, self._bound)
 
@@ -122,7 +146,7 @@ class Attributor:
                 if self._bound == name:
                     self._bound = face.subject_id
                 return lost
-        return _Track(0.0, False, face.roi, stamp_ns, stamp_ns)
+        return _Track(0.0, False, face.roi, stamp_ns, stamp_ns, MouthTrace())
 
     def _forget(self, stamp_ns: int) -> None:
         limit = self._settings.forget_s * NANOSECONDS
@@ -130,15 +154,18 @@ class Attributor:
             name: track for name, track in self._tracks.items() if stamp_ns - track.seen_ns <= limit
         }
 
-    def _posterior(self, visible: list[str]) -> dict[str, float]:
+    def _posterior(self, visible: list[str], stamp_ns: int) -> dict[str, float]:
         prior = self._settings.lone_face_prior
         if len(visible) == 1 and not self._tracks[visible[0]].has_cue:
             track = self._tracks[visible[0]]
             cueless = track.seen_ns - track.first_ns >= CUELESS_S * NANOSECONDS
             return {visible[0]: prior if cueless else 0.0}
+        end_ns = self._sound.end_ns
+        known = end_ns is not None and stamp_ns - end_ns < ENVELOPE_TIMEOUT_S * NANOSECONDS
+        tracks = {name: self._tracks[name] for name in visible}
         odds = {
-            name: math.exp(self._tracks[name].score) if self._tracks[name].has_cue else 0.0
-            for name in visible
+            name: math.exp(track.score + known * track.envelope) if track.has_cue else 0.0
+            for name, track in tracks.items()
         }
         total = 1.0 + sum(odds.values())
         return {name: value / total for name, value in odds.items()}
@@ -170,16 +197,17 @@ def _advance(track: _Track, face: VisibleFace, speech: float, step: float, stamp
     has_cue = track.has_cue or face.speaking > 0.0
     score = track.score * math.exp(-step / FADE_S)
     if face.speaking > 0.0:
-        cue = _logit(face.speaking)
+        cue = _logit(face.speaking, CUE_LIMIT)
+        track.mouth.add(stamp_ns, _logit(face.speaking, TRACE_LIMIT))
         score += speech * GAIN_PER_S * cue * step
         score -= (1.0 - speech) * SILENT_GAIN_PER_S * max(cue, 0.0) * step
     score = min(max(score, -SCORE_LIMIT), SCORE_LIMIT)
     return replace(track, score=score, has_cue=has_cue, roi=face.roi, seen_ns=stamp_ns)
 
 
-def _logit(probability: float) -> float:
+def _logit(probability: float, limit: float) -> float:
     bounded = min(max(probability, 1e-6), 1.0 - 1e-6)
-    return min(max(math.log(bounded / (1.0 - bounded)), -CUE_LIMIT), CUE_LIMIT)
+    return min(max(math.log(bounded / (1.0 - bounded)), -limit), limit)
 
 
 def _overlap(first: Box, second: Box) -> float:

@@ -1,15 +1,15 @@
-"""The fusion engine: face arrays and audio arrays in, fused arrays out.
+"""The fusion engine: face arrays, audio arrays and sound envelopes in, fused arrays out.
 
-The output is a function of the stamps and the content of the two streams and of nothing else:
+The output is a function of the stamps and the content of the streams and of nothing else:
 no clock is read, and a face of stamp t is always fused with the newest audio of stamp
 <= t - ``audio_delay_s``, whenever either came in. As long as that audio has come in before the
 face is added (``face_ready`` says so; :mod:`~mer_ros.fusion.sequencing` sees to it), arrival order
-does not matter.
+does not matter. Envelopes are optional; they tell two talking faces apart.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,27 +19,18 @@ from mer_ros.fusion.attribution import Attribution, Attributor, VisibleFace
 from mer_ros.fusion.combination import Combination, Statement, calibrated, combine, state
 from mer_ros.fusion.context import UTTERANCE_S, Context
 from mer_ros.fusion.decision import NANOSECONDS, SubjectState
+from mer_ros.fusion.envelope import check_envelope
+from mer_ros.fusion.hearing import Hearing
 from mer_ros.fusion.parameters import FusionParameters, ParameterTable
 from mer_ros.fusion.reliability import decay
 from mer_ros.fusion.settings import FusionSettings
 from mer_ros.fusion.streams import Arrival, Stream
 
+if TYPE_CHECKING:
+    from mer_ros.audio.features import AudioFeatures
+
 AUDIO_SUBJECT = 'audio'
 """Subject of a voice that is bound to no face."""
-
-KEPT_AUDIO = 256
-"""Audio arrays kept, so that audio may run ahead of the faces (a bag read fast)."""
-
-LOST_PERIODS = 3
-"""A stream that missed so many of its periods is not waited for any more."""
-
-USUAL_PERIOD_NS = 500_000_000
-"""Period of the audio until two results have told it."""
-
-START_NS = 2_000_000_000
-"""For so long after the first face the first audio may still be on its way."""
-
-STAMP_TOLERANCE_NS = 1_000_000
 
 
 class FusionEngine:
@@ -56,13 +47,13 @@ class FusionEngine:
         self._table = parameters
         self.note = ''
         self.jumps = 0
+        self._hearing = Hearing(settings)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but the settings and the parameters."""
         self._face_stream = Stream()
-        self._audio_stream = Stream()
-        self._audio: deque[EstimateArray] = deque(maxlen=KEPT_AUDIO)
+        self._hearing.clear()
         self._forget_subjects()
 
     def _forget_subjects(self) -> None:
@@ -78,13 +69,15 @@ class FusionEngine:
         audio stream is alive, or may be about to begin; wait for it for a bounded time, then
         add the face all the same.
         """
-        newest = self._audio_stream.newest_ns
-        if newest is None:
-            first = self._face_stream.first_ns
-            return first is not None and stamp_ns - first > START_NS
-        period = self._audio_stream.period_ns or USUAL_PERIOD_NS
-        behind = stamp_ns - _nanoseconds(self._settings.audio_delay_s) - newest
-        return behind < period - STAMP_TOLERANCE_NS or behind > LOST_PERIODS * period
+        return self._hearing.audio_ready(stamp_ns, self._face_stream.first_ns)
+
+    def envelopes_ready(self, stamp_ns: int) -> bool:
+        """Say the same of the envelopes."""
+        return self._hearing.envelopes_ready(stamp_ns, self._face_stream.first_ns)
+
+    def expect_envelopes(self, expected: bool) -> None:
+        """Say whether envelopes will come: then the first one is waited for as well."""
+        self._hearing.envelopes_expected = expected
 
     def audio_ready(self, stamp_ns: int) -> bool:
         """Say whether it is settled if a face goes with audio of this stamp.
@@ -110,10 +103,18 @@ class FusionEngine:
             return []
         if arrival is Arrival.JUMPED_BACK:
             self.jumps += 1
-            self._audio.clear()
-            self._audio_stream.clear()
+            self._hearing.clear()
             self._forget_subjects()
-        return [self._fuse(array, self._audio_for(array.stamp_ns), array.stamp_ns)]
+        return [self._fuse(array, self._hearing.audio_for(array.stamp_ns), array.stamp_ns)]
+
+    def add_envelope(self, features: AudioFeatures) -> None:
+        """Take in the envelope of a window of sound.
+
+        Raises:
+            FusionError: it is not what the message promises; nothing was changed.
+        """
+        check_envelope(features)
+        self._hearing.add_envelope(features)
 
     def add_audio(self, array: EstimateArray) -> list[EstimateArray]:
         """Take in an audio array; return a fused array when there are no faces to go with it.
@@ -122,17 +123,15 @@ class FusionEngine:
             FusionError: an estimate in it is not what the message promises; nothing was changed.
         """
         self.check(array)
-        arrival = self._audio_stream.arrive(array.stamp_ns)
+        arrival = self._hearing.add_audio(array)
         if arrival is Arrival.REPEATED:
             return []
         if arrival is Arrival.JUMPED_BACK:
             self.jumps += 1
-            self._audio.clear()
             face = self._face_stream.newest_ns
             if face is None or face - array.stamp_ns > _nanoseconds(self._settings.forget_s):
                 self._face_stream.clear()
                 self._forget_subjects()
-        self._audio.append(array)
         face = self._face_stream.newest_ns
         timeout = _nanoseconds(self._settings.face_timeout_s)
         if face is not None and array.stamp_ns - face < timeout:
@@ -148,14 +147,6 @@ class FusionEngine:
         for estimate in array.estimates:
             state(estimate, array.stamp_ns, 1.0)
 
-    def _audio_for(self, stamp_ns: int) -> EstimateArray | None:
-        limit = stamp_ns - _nanoseconds(self._settings.audio_delay_s)
-        oldest = stamp_ns - _nanoseconds(self._settings.audio_timeout_s)
-        for array in reversed(self._audio):
-            if array.stamp_ns <= limit:
-                return array if array.stamp_ns >= oldest else None
-        return None
-
     def _fuse(
         self, face: EstimateArray | None, audio: EstimateArray | None, stamp_ns: int
     ) -> EstimateArray:
@@ -163,6 +154,8 @@ class FusionEngine:
         speech = float(audio.speech_probability) if audio is not None else 0.0
         faces = face.estimates if face is not None else ()
         seen = [VisibleFace(item.subject_id, float(item.speaking), item.roi) for item in faces]
+        for envelope in self._hearing.take_envelopes(stamp_ns):
+            self._attributor.hear(envelope)
         attribution = self._attributor.update(seen, speech, stamp_ns)
         voice = self._voice(audio, stamp_ns, parameters)
         estimates = [

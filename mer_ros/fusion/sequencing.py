@@ -1,4 +1,4 @@
-"""Puts the two streams in the order of their stamps before they reach the engine.
+"""Puts the streams in the order of their stamps before they reach the engine.
 
 A result is held only while one that belongs before it is due (``FusionEngine.face_ready``,
 ``audio_ready``), and never longer than ``hold_s`` of the caller's clock. In live running the
@@ -9,17 +9,22 @@ this is what makes the fused results independent of the reading speed.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from mer_ros.estimates import EstimateArray
 from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.engine import FusionEngine
+from mer_ros.fusion.envelope import check_envelope
 from mer_ros.fusion.settings import FusionSettings
+
+if TYPE_CHECKING:
+    from mer_ros.audio.features import AudioFeatures
 
 Waiting = tuple[EstimateArray, float]
 
 
 class Sequencer:
-    """Merges face and audio arrays by stamp and hands them to the engine.
+    """Merges face arrays, audio arrays and envelopes by stamp and hands them to the engine.
 
     Not thread-safe: call it from one thread, or under one lock.
 
@@ -36,6 +41,8 @@ class Sequencer:
         self.hold_s = hold_s
         self._faces: deque[Waiting] = deque()
         self._audios: deque[Waiting] = deque()
+        # An envelope gives no result of its own: it waits for nothing but the faces before it.
+        self._envelopes: deque[AudioFeatures] = deque()
 
     def push_face(self, array: EstimateArray, now_s: float) -> list[EstimateArray]:
         """Take in a face array; return the fused arrays that can be published now.
@@ -57,6 +64,16 @@ class Sequencer:
         self._audios.append((array, now_s))
         return self.poll(now_s)
 
+    def push_envelope(self, features: AudioFeatures, now_s: float) -> list[EstimateArray]:
+        """Take in the envelope of a window of sound; return what can be published now.
+
+        Raises:
+            FusionError: it is not what the message promises; it was not taken in.
+        """
+        check_envelope(features)
+        self._envelopes.append(features)
+        return self.poll(now_s)
+
     def deadline(self) -> float | None:
         """Return when :meth:`poll` must be called at the latest; None when nothing is held."""
         arrivals = [queue[0][1] for queue in (self._faces, self._audios) if queue]
@@ -66,12 +83,15 @@ class Sequencer:
         """Drop what is held."""
         self._faces.clear()
         self._audios.clear()
+        self._envelopes.clear()
 
     def poll(self, now_s: float) -> list[EstimateArray]:
         """Return the fused arrays that can be published at this time."""
         fused: list[EstimateArray] = []
         while True:
-            if self._audio_is_next():
+            if self._envelopes and self._before_faces(self._envelopes[0].stamp_ns):
+                self._engine.add_envelope(self._envelopes.popleft())
+            elif self._audios and self._before_faces(self._audios[0][0].stamp_ns):
                 array, arrival = self._audios[0]
                 settled = bool(self._faces) or self._engine.audio_ready(array.stamp_ns)
                 if not settled and now_s - arrival < self.hold_s:
@@ -80,17 +100,18 @@ class Sequencer:
                 fused += self._engine.add_audio(array)
             elif self._faces:
                 array, arrival = self._faces[0]
-                settled = bool(self._audios) or self._engine.face_ready(array.stamp_ns)
-                if not settled and now_s - arrival < self.hold_s:
+                if not self._settled(array.stamp_ns) and now_s - arrival < self.hold_s:
                     return fused
                 self._faces.popleft()
                 fused += self._engine.add_face(array)
             else:
                 return fused
 
-    def _audio_is_next(self) -> bool:
-        if not self._audios:
-            return False
-        if not self._faces:
-            return True
-        return self._audios[0][0].stamp_ns + self._delay_ns <= self._faces[0][0].stamp_ns
+    def _settled(self, stamp_ns: int) -> bool:
+        """Say whether all that belongs before a face is in; a later one that waits says so."""
+        return (bool(self._audios) or self._engine.face_ready(stamp_ns)) and (
+            bool(self._envelopes) or self._engine.envelopes_ready(stamp_ns)
+        )
+
+    def _before_faces(self, stamp_ns: int) -> bool:
+        return not self._faces or stamp_ns + self._delay_ns <= self._faces[0][0].stamp_ns

@@ -17,13 +17,14 @@ from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.parameters import ParameterTable
 from mer_ros.fusion.sequencing import Sequencer
 from mer_ros.fusion.settings import FusionSettings
-from mer_ros.msg import EmotionArray
+from mer_ros.msg import AudioFeatures, EmotionArray
 from mer_ros.render.overlay import Scene
 from mer_ros.ros import qos
 from mer_ros.ros.conversions import from_message, to_message
 from mer_ros.ros.debug_image import DebugImage
 from mer_ros.ros.diagnostics import Finding, Level
-from mer_ros.ros.inputs import Monitor
+from mer_ros.ros.feature_messages import features_from_message
+from mer_ros.ros.inputs import Input, Monitor
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pairing import BackwardWatch, Pairing
 from mer_ros.ros.parameter_spec import Values
@@ -31,7 +32,7 @@ from mer_ros.ros.parameters import EMOTION_FUSION
 from mer_ros.ros.worker import Worker
 
 NAME = 'emotion_fusion'
-FACE, AUDIO, JUMP, RENEW = 'face', 'audio', 'jump', 'renew'
+FACE, AUDIO, FEATURES, JUMP, RENEW = 'face', 'audio', 'features', 'jump', 'renew'
 
 JUMP_BACK = Duration(seconds=-0.1)
 """Two sources of /clock differ by less."""
@@ -59,6 +60,7 @@ class EmotionFusion(EmotionNode):
         self._debug: DebugImage | None = None
         self._monitors: dict[str, Monitor] = {}
         self._subscribers: list[Subscriber] = []
+        self._features: Input | None = None
         self._pairing: Pairing | None = None
         self._worker: Worker[tuple[str, Any]] | None = None
         self._jump_handle: Any = None
@@ -95,6 +97,14 @@ class EmotionFusion(EmotionNode):
             subscriber.registerCallback(partial(self._enqueue, stream))
             self._monitors[stream] = monitor
             self._subscribers.append(subscriber)
+        self._features = Input(
+            self,
+            AudioFeatures,
+            'emotion/audio/features',
+            qos.result_input(),
+            partial(self._put, FEATURES),
+            what='sound envelope',
+        )
         face, audio = self._subscribers
         values = self.values
         self._pairing = Pairing(
@@ -114,6 +124,9 @@ class EmotionFusion(EmotionNode):
             self.destroy_subscription(subscriber.sub)
         self._subscribers.clear()
         self._monitors.clear()
+        if self._features is not None:
+            self._features.close()
+            self._features = None
         self._pairing = None
         if self._worker is not None:
             self._worker.stop()
@@ -148,8 +161,11 @@ class EmotionFusion(EmotionNode):
 
     def _enqueue(self, stream: str, message: Any) -> None:
         self._monitors[stream].rate.tick()
+        self._put(stream, message)
+
+    def _put(self, what: str, message: Any) -> None:
         if self._worker is not None:
-            self._worker.put((stream, message))
+            self._worker.put((what, message))
 
     def _clock_jumped(self, jump: Any) -> None:
         self._forget_pairs()
@@ -173,13 +189,23 @@ class EmotionFusion(EmotionNode):
         elif what == JUMP:
             self._publish(self._sequencer.poll(float('inf')))
             self._engine.reset()
+        elif what == FEATURES:
+            features = features_from_message(message)
+            self._publish(self._sequencer.push_envelope(features, time.monotonic()))
         else:
+            self._expect(what)
             array = from_message(message)
             self._sequencer.hold_s = self._hold_s(array.stamp_ns)
             push = self._sequencer.push_face if what == FACE else self._sequencer.push_audio
             fused = push(array, time.monotonic())
             self._newest[what] = array
             self._publish(fused)
+
+    def _expect(self, stream: str) -> None:
+        """Let the first envelope be waited for where somebody publishes them with the voice."""
+        features, engine = self._features, self._engine
+        if stream == AUDIO and features is not None and engine is not None:
+            engine.expect_envelopes(self.count_publishers(features.topic) > 0)
 
     def _hold_s(self, stamp_ns: int) -> float:
         age_s = (self.now_ns() - stamp_ns) * 1e-9
@@ -238,6 +264,8 @@ class EmotionFusion(EmotionNode):
             values[f'{stream}_received_hz'] = monitor.rate.hz()
             newest = self._newest.get(stream)
             values[f'{stream}_models'] = newest.models if newest is not None else ()
+        if self._features is not None:
+            values['features_received'] = self._features.rate.count
         values['jumps_back'] = self._jumps
         if self._worker is not None:
             values['waiting'] = self._worker.waiting()

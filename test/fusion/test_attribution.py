@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from fusion_arrays import envelope, mouth
 
 from mer_ros.fusion.attribution import Attribution, Attributor, Box, VisibleFace
 from mer_ros.fusion.settings import FusionSettings
@@ -40,6 +41,47 @@ def test_the_face_whose_mouth_moves_gets_the_voice() -> None:
 def test_two_mouths_that_move_leave_the_voice_to_itself() -> None:
     faces = [visible('a', 0.95), visible('b', 0.95, RIGHT)]
     found = run(Attributor(FusionSettings()), faces, 0.9, 3.0)
+    assert {item.bound for item in found} == {None}
+
+
+def converse(
+    attributor: Attributor, seconds: float, sound: float = 10.0, silent: bool = False
+) -> list[Attribution]:
+    """Let two faces talk, of which ``a`` is heard, and the envelope be known for some time."""
+    found = []
+    for frame in range(round(25 * seconds)):
+        now = 1.0 + frame / 25
+        if frame % 12 == 6 and now - 0.15 < sound and not silent:
+            attributor.hear(envelope(now - 0.15))
+        faces = [visible('a', mouth(now)), visible('b', mouth(now, 20.0), RIGHT)]
+        found.append(attributor.update(faces, 0.9, round(now * SECOND)))
+    return found
+
+
+def test_of_two_faces_that_talk_the_one_that_follows_the_sound_gets_the_voice() -> None:
+    found = converse(Attributor(FusionSettings()), 6.0)
+    assert found[-1].bound == 'a'
+    assert 'b' not in {item.bound for item in found}
+    alone = converse(Attributor(FusionSettings()), 6.0, silent=True)
+    assert found[-1].heard['a'] > alone[-1].heard['a']
+
+
+def test_what_the_envelope_told_is_forgotten_when_no_more_of_it_comes() -> None:
+    found = converse(Attributor(FusionSettings()), 8.0, sound=5.0)
+    other = converse(Attributor(FusionSettings()), 8.0, silent=True)
+    assert found[80].heard != other[80].heard
+    assert found[-1].heard == other[-1].heard
+
+
+def test_a_still_face_does_not_get_a_voice_by_its_envelope() -> None:
+    attributor = Attributor(FusionSettings())
+    found = []
+    for frame in range(200):
+        now = 1.0 + frame / 25
+        if frame % 12 == 6:
+            attributor.hear(envelope(now - 0.15))
+        faces = [visible('a', 0.2 * mouth(now))]
+        found.append(attributor.update(faces, 0.9, round(now * SECOND)))
     assert {item.bound for item in found} == {None}
 
 

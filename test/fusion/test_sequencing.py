@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from fusion_arrays import MakeEngine, faces, payloads, person, sharp, voice
+from fusion_arrays import (
+    MakeEngine,
+    envelope,
+    faces,
+    mouth,
+    payloads,
+    person,
+    sharp,
+    voice,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,22 +40,23 @@ def streams(until: float = 3.0) -> tuple[list[EstimateArray], list[EstimateArray
     return seen, heard
 
 
-def sequencer() -> Sequencer:
+def sequencer(envelopes: bool = False) -> Sequencer:
     chosen = FusionSettings()
-    return Sequencer(
-        FusionEngine(chosen, ParameterTable.single(FusionParameters())), chosen, HOLD_S
-    )
+    engine = FusionEngine(chosen, ParameterTable.single(FusionParameters()))
+    engine.expect_envelopes(envelopes)
+    return Sequencer(engine, chosen, HOLD_S)
 
 
-def deliver(events: list[tuple[float, int, EstimateArray]]) -> list[EstimateArray]:
-    """Feed (arrival in seconds, 0 face or 1 audio, array), polling when the sequencer asks."""
-    target = sequencer()
+def deliver(events: list[tuple[float, int, Any]]) -> list[EstimateArray]:
+    """Feed (arrival in seconds, 0 face, 1 audio or 2 envelope, it), polling when asked to."""
+    target = sequencer(envelopes=any(kind == 2 for _, kind, _ in events))
+    pushes = (target.push_face, target.push_audio, target.push_envelope)
     fused = []
     for now, kind, array in sorted(events, key=lambda event: event[:2]):
         deadline = target.deadline()
         if deadline is not None and deadline <= now:
             fused += target.poll(deadline)
-        fused += target.push_audio(array, now) if kind else target.push_face(array, now)
+        fused += pushes[kind](array, now)
     deadline = target.deadline()
     while deadline is not None:
         fused += target.poll(deadline)
@@ -77,6 +89,56 @@ def test_neither_speed_nor_jitter_changes_a_byte(
     speed: float, face_jitter: list[float], audio_jitter: list[float]
 ) -> None:
     assert payloads(deliver(arrivals(speed, face_jitter, audio_jitter))) == LIVE
+
+
+def talk(speed: float, jitters: tuple[list[float], ...]) -> list[tuple[float, int, Any]]:
+    """Return the arrivals of two faces that talk, the voice of one, and its envelope."""
+    seen = []
+    for frame in range(80):
+        now = frame / 20
+        one = person('face_1', sharp(3), 0.8, mouth(now))
+        seen.append(faces(now, one, person('face_2', sharp(4), 0.8, mouth(now, 20.0), 300)))
+    heard = [voice(hop / 2, sharp(hop % 7)) for hop in range(2, 8)]
+    told = [envelope(hop / 2) for hop in range(2, 8)]
+    events = []
+    for kind, (items, lag) in enumerate(((seen, 0.03), (heard, 0.08), (told, 0.081))):
+        latest = 0.0
+        for index, item in enumerate(items):
+            due = (item.stamp_ns * 1e-9 + lag) / speed + jitters[kind][index % len(jitters[kind])]
+            latest = max(latest, due)
+            events.append((latest, kind, item))
+    return events
+
+
+STILL = ([0.0], [0.0], [0.0])
+TALK = payloads(deliver(talk(1.0, STILL)))
+
+
+@settings(max_examples=25)
+@given(st.sampled_from([0.5, 1.0, 2.0, 4.0, 10.0]), jitters, jitters, jitters)
+def test_nor_do_they_with_envelopes(
+    speed: float, face: list[float], audio: list[float], told: list[float]
+) -> None:
+    assert payloads(deliver(talk(speed, (face, audio, told)))) == TALK
+
+
+def test_envelopes_count_and_a_looped_bag_with_them_goes_through() -> None:
+    events = talk(1.0, STILL)
+    assert payloads(deliver([event for event in events if event[1] < 2])) != TALK
+    again = [(now + 5.0, kind, item) for now, kind, item in events]
+    assert payloads(deliver(events + again)) == TALK + TALK
+
+
+def test_envelopes_that_are_expected_and_do_not_come_hold_the_first_faces_only() -> None:
+    target = sequencer(envelopes=True)
+    held = []
+    for now, kind, item in sorted(talk(1.0, STILL), key=lambda event: event[:2]):
+        target.poll(now)
+        if kind == 1:
+            target.push_audio(item, now)
+        elif kind == 0 and not target.push_face(item, now):
+            held.append(now)
+    assert max(held) <= 2.1
 
 
 def test_live_nothing_is_held_once_both_streams_run() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mer_ros.msg import EmotionArray
+from fusion_arrays import envelope, mouth
+from mer_ros.msg import AudioFeatures, EmotionArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from ros_messages import NS, audio_array, face_array, flat, image
 from sensor_msgs.msg import Image
 
-from mer_ros.ros.conversions import from_message, from_time, to_message
+from mer_ros.ros.conversions import features_to_message, from_message, from_time, to_message
 from mer_ros.ros.fusion_node import EmotionFusion
 
 RELIABLE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
@@ -137,6 +138,65 @@ def test_payloads_are_the_same_bytes_at_any_replay_speed(graph: Any) -> None:
             graph.probe.destroy_publisher(publisher)
     assert len(runs[0]) >= 120
     assert runs[0] == runs[1] == runs[2]
+
+
+def converse(inputs: Inputs, features: Any, seconds: float, rate: float) -> None:
+    """Play two faces that talk, the voice of the first, and its envelope."""
+    begin = time.monotonic()
+    for stamp_ns, modality in clip(seconds):
+        now = (stamp_ns - START) / NS
+        time.sleep(max(0.0, begin + now / rate - time.monotonic()))
+        if modality == 'face':
+            array = face_array(stamp_ns, faces=2)
+            one, other = array.estimates
+            talking = (
+                replace(one, speaking=mouth(now)),
+                replace(other, speaking=mouth(now, 20.0), roi=(400, 20, 90, 90)),
+            )
+            inputs.face.publish(to_message(replace(array, estimates=talking)))
+        else:
+            inputs.hear(stamp_ns)
+            told = replace(envelope(now), stamp_ns=stamp_ns)
+            features.publish(features_to_message(told))
+
+
+def test_the_envelope_finds_the_speaker_alike_at_any_replay_speed(graph: Any) -> None:
+    runs: list[list[object]] = []
+    for rate in (4, 200):
+        inputs = Inputs(graph)
+        features = graph.publisher(AudioFeatures, 'emotion/audio/features', RELIABLE)
+        node = graph.start(EmotionFusion, max_hold=0.1)
+        inputs.connect()
+        graph.matched(features)
+        converse(inputs, features, 5, rate)
+        graph.wait(lambda fused=inputs.fused: len(fused) >= 150, 'all fused arrays')
+        runs.append([payload(each) for each in inputs.fused])
+        owners = {
+            emotion.subject_id
+            for message in inputs.fused[100:]
+            for emotion in message.emotions
+            if any(evidence.modality == 2 for evidence in emotion.evidence)
+        }
+        assert owners == {'face_1'}
+        values = graph.diagnosis(
+            lambda _, values: 'features_received' in values, 'the envelopes that came'
+        )
+        assert int(values['features_received']) == 10
+        graph.stop_node(node)
+        for publisher in (inputs.face, inputs.audio, features):
+            graph.probe.destroy_publisher(publisher)
+    assert runs[0] == runs[1]
+
+
+def test_features_without_an_envelope_rate_are_counted_and_the_rest_goes_on(
+    inputs: Inputs, graph: Any
+) -> None:
+    features = graph.publisher(AudioFeatures, 'emotion/audio/features', RELIABLE)
+    graph.matched(features)
+    features.publish(AudioFeatures())
+    inputs.see(START)
+    graph.wait(lambda: inputs.stamps() == [START], 'the face')
+    graph.diagnosis(lambda _, values: values.get('fault.fusion') == '1', 'the damaged one')
 
 
 def test_a_looped_bag_gives_the_same_pairs_and_results_each_time(

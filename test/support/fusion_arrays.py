@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mer_ros.audio.features import AudioFeatures
 from mer_ros.emotions import UNKNOWN
 from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.fusion.engine import FusionEngine
@@ -84,6 +85,34 @@ def _audio(seconds: float, estimate: Estimate, speech: float) -> EstimateArray:
         estimates=(estimate,),
         speech_probability=speech,
     )
+
+
+def loudness(time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the level of somebody who talks: phrases and pauses that do not repeat."""
+    return np.clip(np.sin(2.3 * time_s) + np.sin(5.1 * time_s + 1.0) + 0.4, 0.0, None) * 0.1
+
+
+def envelope(seconds: float, window_s: float = 1.0, gain: float = 1.0) -> AudioFeatures:
+    """Return the features of the window of sound that ends at a stamp; see :func:`loudness`."""
+    rows = np.arange(round(window_s * 100))
+    levels = gain * loudness(seconds - window_s + (rows + 1) / 100)
+    return AudioFeatures(
+        ('rms_db',),
+        np.zeros(1, np.float32),
+        levels.astype(np.float32),
+        100.0,
+        round(seconds * SECOND),
+        round(window_s * SECOND),
+        'microphone',
+    )
+
+
+def mouth(seconds: float, shift_s: float = 0.0, smooth_s: float = 0.6) -> float:
+    """Return P(talking) of a mouth that moves as :func:`loudness` goes, ``shift_s`` earlier."""
+    ages = np.arange(0.0, 4.0, 0.01)
+    weights = np.exp(-ages / smooth_s)
+    level = float(loudness(seconds + shift_s - ages) @ weights / weights.sum())
+    return float(1.0 / (1.0 + (0.04 / (level + 0.005)) ** 2))
 
 
 def payload(array: EstimateArray) -> tuple[object, ...]:
