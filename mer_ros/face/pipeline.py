@@ -14,9 +14,11 @@ from mer_ros.estimates import Estimate, EstimateArray, Modality, no_points
 from mer_ros.face.alignment import crop
 from mer_ros.face.classification import FaceClassifier, FaceScores
 from mer_ros.face.detection import Detection, Detector, Image, checked
+from mer_ros.face.embedding import FaceEmbedder, FaceEmbedding
 from mer_ros.face.motion import MOTION_SIZE, MouthMotion
 from mer_ros.face.points import LandmarkNet
 from mer_ros.face.quality import assess
+from mer_ros.face.recognition import Recognition
 from mer_ros.face.settings import FaceSettings
 from mer_ros.face.tracking import Track, Tracker
 
@@ -39,6 +41,8 @@ class FacePipeline:
         detector: finds the faces.
         classifier: names their expression.
         settings: the rest.
+        embedder: lets a face that comes back have its name back; None (the default) computes
+            nothing of the kind.
     """
 
     def __init__(
@@ -46,11 +50,15 @@ class FacePipeline:
         detector: Detector,
         classifier: FaceClassifier,
         settings: FaceSettings | None = None,
+        embedder: FaceEmbedder | None = None,
     ) -> None:
         self._detector = detector
         self._classifier = classifier
         self._settings = settings or FaceSettings()
         self._points: LandmarkNet | None = None
+        self._recognition = (
+            None if embedder is None else Recognition(embedder, self._settings.reidentify_s)
+        )
         self._tracker = Tracker(lost_s=self._settings.lost_s, predict=self._settings.predict)
         self._mouths: dict[str, MouthMotion] = {}
         self._stamp_ns: int | None = None
@@ -59,7 +67,8 @@ class FacePipeline:
     def settings(self) -> FaceSettings:
         """What is set; a change holds from the next image on.
 
-        ``lost_s``, ``predict`` and ``landmarks`` are read when the pipeline is made and loaded.
+        ``lost_s``, ``predict``, ``landmarks`` and ``reidentify_s`` are read when the pipeline is
+        made and loaded.
         """
         return self._settings
 
@@ -71,6 +80,16 @@ class FacePipeline:
     def models(self) -> tuple[str, ...]:
         """For example ``('face:haar+lite@1.0',)``."""
         return (f'face:{self._detector.name}+{self._classifier.name}@{self._classifier.version}',)
+
+    @property
+    def embeddings(self) -> tuple[FaceEmbedding, ...]:
+        """What was embedded in the last image; most faces of most images are not."""
+        return () if self._recognition is None else self._recognition.fresh
+
+    @property
+    def embedder(self) -> str:
+        """For example ``arcface@1.0``; empty without one."""
+        return '' if self._recognition is None else self._recognition.model
 
     def load(self) -> None:
         """Read every weight, and run once so that the first image costs no more than others.
@@ -86,11 +105,15 @@ class FacePipeline:
         self._detector.detect(np.zeros((480, 640, 3), np.uint8))
         size = self._classifier.crop_size
         self._classifier.classify(np.zeros((1, size, size), np.uint8))
+        if self._recognition is not None:
+            self._recognition.load()
 
     def reset(self) -> None:
         """Forget every face; the next one is ``face_1`` again."""
         self._tracker.reset()
         self._mouths.clear()
+        if self._recognition is not None:
+            self._recognition.reset()
         self._stamp_ns = None
 
     def process(self, image_bgr: Image, stamp_ns: int, frame_id: str = '') -> EstimateArray:
@@ -117,6 +140,9 @@ class FacePipeline:
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         faces = self._faces(image, grey)
         tracks = self._tracker.update([face.detection for face in faces], stamp_ns)
+        if self._recognition is not None:
+            interval = self._settings.embedding_interval_s
+            tracks = self._recognition.update(image, tracks, self._tracker, stamp_ns, interval)
         self._mouths = {k: v for k, v in self._mouths.items() if k in self._tracker.alive}
         return EstimateArray(
             stamp_ns=stamp_ns,

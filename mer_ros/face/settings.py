@@ -50,6 +50,17 @@ class FaceSettings:
     predict: bool = _setting(True, 'expect a lost face where its motion takes it')
     speaking: bool = _setting(True, 'watch the mouth for P(this face is talking)')
 
+    embedding_interval_s: float = _setting(
+        1.0, 'with an embedder: seconds of stamps between two embeddings of a face', 0.0, 3600.0
+    )
+    reidentify_s: float = _setting(
+        60.0,
+        'with an embedder: seconds of stamps for which a face that is gone gets its name back; 0 '
+        'never',
+        0.0,
+        3600.0,
+    )
+
     def __post_init__(self) -> None:
         """Check every field against its range or choices."""
         for field in dataclasses.fields(self):

@@ -7,7 +7,7 @@ that a track lives equally long at any frame rate and replay speed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,24 @@ class Tracker:
         lost = [t for i, t in enumerate(self._tracks) if i not in matched.values()]
         self._tracks = seen + lost
         return seen
+
+    def rename(self, track_id: str, known: str) -> None:
+        """Give a face that has just begun the name it had before it was lost.
+
+        The next new face gets the name that this one does not need, if it was the newest.
+
+        Args:
+            track_id: of a face that is followed.
+            known: a name that no other face of this image has; a lost face of that name is the
+                same one.
+        """
+        self._tracks = [
+            replace(track, track_id=known) if track.track_id == track_id else track
+            for track in self._tracks
+            if track.track_id != known
+        ]
+        if track_id == f'face_{self._count}':
+            self._count -= 1
 
     def _started(self, detection: Detection, stamp_ns: int) -> Track:
         self._count += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from mer_ros.msg import AudioFeatures as AudioFeaturesMessage
 from mer_ros.msg import Emotion as EmotionMessage
 from mer_ros.msg import EmotionArray as EmotionArrayMessage
 from mer_ros.msg import Evidence as EvidenceMessage
+from mer_ros.msg import FaceEmbedding as FaceEmbeddingMessage
+from mer_ros.msg import FaceEmbeddings as FaceEmbeddingsMessage
 
 if TYPE_CHECKING:  # importing it costs every node a second of scipy
     from mer_ros.audio.features import AudioFeatures
+    from mer_ros.face.embedding import FaceEmbedding
 
 NS = 1_000_000_000
 
@@ -127,6 +131,21 @@ def _from_evidence(message: EvidenceMessage) -> Evidence:
         reliability=float(message.reliability),
         weight=float(message.weight),
     )
+
+
+def embeddings_to_message(
+    faces: Sequence[FaceEmbedding], model: str, stamp_ns: int, frame_id: str
+) -> FaceEmbeddingsMessage:
+    """Return the message of the faces embedded in one image."""
+    message = FaceEmbeddingsMessage(
+        model=model,
+        faces=[
+            FaceEmbeddingMessage(subject_id=face.subject_id, vector=face.vector) for face in faces
+        ],
+    )
+    message.header.stamp = to_time(stamp_ns)
+    message.header.frame_id = frame_id
+    return message
 
 
 def features_to_message(features: AudioFeatures) -> AudioFeaturesMessage:

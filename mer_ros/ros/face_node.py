@@ -9,9 +9,9 @@ from typing import Any
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.face.settings import FaceSettings
 from mer_ros.models import registry
-from mer_ros.msg import EmotionArray
+from mer_ros.msg import EmotionArray, FaceEmbeddings
 from mer_ros.ros import images, qos
-from mer_ros.ros.conversions import from_time, to_message
+from mer_ros.ros.conversions import embeddings_to_message, from_time, to_message
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.image_input import image_input
@@ -23,6 +23,7 @@ from mer_ros.ros.parameters import FACE_EMOTION
 from mer_ros.ros.worker import Worker
 
 NAME = 'face_emotion'
+OFF = 'off'
 
 
 class FaceEmotion(EmotionNode):
@@ -32,6 +33,7 @@ class FaceEmotion(EmotionNode):
         """Declare the parameters."""
         self._pipeline: FacePipeline | None = None
         self._publisher: Any = None
+        self._embeddings: Any = None
         self._input: Input | None = None
         self._worker: Worker[tuple[Any, int]] | None = None
         self._pacer = Pacer()
@@ -48,14 +50,21 @@ class FaceEmotion(EmotionNode):
     def configure(self) -> None:
         """Load the models and make the publisher."""
         values = self.values
+        embedder = values.text('embedder')
         pipeline = FacePipeline(
             registry.create('face_detector', values.text('detector')),
             registry.create('face_classifier', values.text('classifier')),
             values.settings(FaceSettings),
+            None if embedder == OFF else registry.create('face_embedder', embedder),
         )
         pipeline.load()
         self._pipeline = pipeline
         self._publisher = self.create_publisher(EmotionArray, 'emotion/face', qos.result())
+        if pipeline.embedder:
+            self._embeddings = self.create_publisher(
+                FaceEmbeddings, 'emotion/face/embeddings', qos.result()
+            )
+            self.get_logger().warning(f'faces are recognised again by {pipeline.embedder}')
         if images.BRIDGE_PROBLEM:
             self.get_logger().warning(images.BRIDGE_PROBLEM)
         self.get_logger().info(f'configured {", ".join(pipeline.models)}')
@@ -81,9 +90,10 @@ class FaceEmotion(EmotionNode):
     def cleanup(self) -> None:
         """Free the models and the publisher."""
         self._pipeline = None
-        if self._publisher is not None:
-            self.destroy_publisher(self._publisher)
-            self._publisher = None
+        for publisher in (self._publisher, self._embeddings):
+            if publisher is not None:
+                self.destroy_publisher(publisher)
+        self._publisher = self._embeddings = None
 
     def apply(self, names: set[str]) -> None:
         """Take over what can change at run time."""
@@ -115,6 +125,12 @@ class FaceEmotion(EmotionNode):
         array = replace(array, latency=self.latency(stamp_ns))
         self._publisher.publish(to_message(array))
         self.results.tick()
+        if self._embeddings is not None and pipeline.embeddings:
+            self._embeddings.publish(
+                embeddings_to_message(
+                    pipeline.embeddings, pipeline.embedder, stamp_ns, array.frame_id
+                )
+            )
 
     def findings(self) -> Iterable[Finding]:
         """Return why there are no images, or only some of them, if so."""
@@ -129,6 +145,7 @@ class FaceEmotion(EmotionNode):
         source = self._input
         return {
             'models': self._pipeline.models if self._pipeline is not None else (),
+            'embedder': (self._pipeline.embedder if self._pipeline is not None else '') or OFF,
             'topic': source.topic if source is not None else '',
             'converter': 'cv_bridge' if images.BRIDGE is not None else 'mer_ros',
             'received': source.rate.count if source is not None else 0,

@@ -56,9 +56,23 @@ FACE_EMOTION: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec('detector', 'haar', 'Face detector; `mer models list` names them.'),
     ParameterSpec('classifier', 'lite', 'Face classifier; `mer models list` names them.'),
+    ParameterSpec(
+        'embedder',
+        'off',
+        'off, or arcface, facenet, vgg_face: faces that come back get their name back, and '
+        'emotion/face/embeddings is published. Embeddings identify people.',
+    ),
     *from_settings(
         FaceSettings,
-        dynamic=('max_faces', 'min_face', 'min_score', 'min_face_score', 'margin', 'speaking'),
+        dynamic=(
+            'max_faces',
+            'min_face',
+            'min_score',
+            'min_face_score',
+            'margin',
+            'speaking',
+            'embedding_interval_s',
+        ),
     ),
 )
 

@@ -35,7 +35,9 @@ POLL_S = 0.1
 DEPTH = 200
 """Messages that may wait while the disk is slow; 6 s of images at 30 Hz."""
 
-DRAWN = 'emotion/debug_image'
+LEFT_OUT = ('emotion/debug_image', 'emotion/face/embeddings', 'emotion/audio/embeddings')
+"""Unless asked for by name: the first is drawn only while someone subscribes, the others
+identify people."""
 
 FOREVER = QosTime(9223372036, 854775807)
 """How rosbag2 writes "no limit"."""
@@ -54,7 +56,7 @@ class Recorder:
             path: a folder that is made; it must not be there.
             storage: ``mcap`` or ``sqlite3``.
             topics: names to record, relative ones in the node's namespace; none means all but
-                the debug image, which is drawn only while someone subscribes.
+                :data:`LEFT_OUT`.
 
         Raises:
             NodeError: the bag can't be made.
@@ -79,7 +81,7 @@ class Recorder:
         for topic, types in self._node.get_topic_names_and_types():
             if topic in self._known or '/_' in topic:
                 continue
-            if topic not in self._wanted if self._wanted else topic.endswith(DRAWN):
+            if topic not in self._wanted if self._wanted else topic.endswith(LEFT_OUT):
                 continue
             if not self._node.get_publishers_info_by_topic(topic):
                 continue

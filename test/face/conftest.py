@@ -120,3 +120,11 @@ def write_card():
         model.with_suffix('.json').write_text(json.dumps(fields))
 
     return write
+
+
+@pytest.fixture(scope='session')
+def write_embedder():
+    """Return the function of that name: a random embedding network."""
+    from networks import write_embedder
+
+    return write_embedder
