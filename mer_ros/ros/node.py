@@ -14,6 +14,7 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from mer_ros.ros import memory
 from mer_ros.ros.counters import Faults, Quantiles, Rate
 from mer_ros.ros.diagnostics import PERIOD_S, DiagnosticsPublisher, Finding, Level
 from mer_ros.ros.errors import EXPECTED, kind_of
@@ -122,7 +123,7 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Activate, with new models first when their parameters have changed meanwhile."""
         if self._outdated:
-            self._attempt('clean up', self.cleanup)
+            self._free()
             if not self._attempt('configure', self.configure):
                 self._attempt('clean up', self.cleanup, quietly=True)
                 return TransitionCallbackReturn.FAILURE
@@ -141,7 +142,7 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything; other models can be configured then."""
-        self._attempt('clean up', self.cleanup)
+        self._free()
         self.state = State.UNCONFIGURED
         return TransitionCallbackReturn.SUCCESS
 
@@ -158,6 +159,10 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         if self.state in (State.ACTIVE, State.INACTIVE):
             self._attempt('clean up', self.cleanup)
         self.state = State.UNCONFIGURED
+
+    def _free(self) -> None:
+        self._attempt('clean up', self.cleanup)
+        memory.give_back()
 
     def _attempt(self, what: str, work: Callable[[], None], quietly: bool = False) -> bool:
         try:

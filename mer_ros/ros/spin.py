@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mer_ros.ros import transport
+from mer_ros.ros import memory, transport
 
 if TYPE_CHECKING:
     from mer_ros.ros.node import EmotionNode
@@ -27,6 +27,7 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     told: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: told.append(number))
+    memory.settle()
     transport.prepare()
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
