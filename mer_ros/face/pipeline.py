@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from mer_ros.face.alignment import crop
 from mer_ros.face.classification import FaceClassifier, FaceScores
 from mer_ros.face.detection import Detection, Detector, Image, checked
 from mer_ros.face.embedding import FaceEmbedder, FaceEmbedding
+from mer_ros.face.landmarks import Landmarker
 from mer_ros.face.motion import MOTION_SIZE, MouthMotion
 from mer_ros.face.points import LandmarkNet
 from mer_ros.face.quality import assess
@@ -29,6 +30,7 @@ class _Face:
     crop: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
     face_score: float
+    dense: NDArray[np.float32] | None = None
 
 
 class FacePipeline:
@@ -43,6 +45,7 @@ class FacePipeline:
         settings: the rest.
         embedder: lets a face that comes back have its name back; None (the default) computes
             nothing of the kind.
+        landmarker: finds the 68 landmarks that are published instead of five; None finds none.
     """
 
     def __init__(
@@ -51,11 +54,13 @@ class FacePipeline:
         classifier: FaceClassifier,
         settings: FaceSettings | None = None,
         embedder: FaceEmbedder | None = None,
+        landmarker: Landmarker | None = None,
     ) -> None:
         self._detector = detector
         self._classifier = classifier
         self._settings = settings or FaceSettings()
         self._points: LandmarkNet | None = None
+        self._landmarker = landmarker
         self._recognition = (
             None if embedder is None else Recognition(embedder, self._settings.reidentify_s)
         )
@@ -105,6 +110,8 @@ class FacePipeline:
         self._detector.detect(np.zeros((480, 640, 3), np.uint8))
         size = self._classifier.crop_size
         self._classifier.classify(np.zeros((1, size, size), np.uint8))
+        if self._landmarker is not None:
+            self._landmarker.load()
         if self._recognition is not None:
             self._recognition.load()
 
@@ -178,7 +185,11 @@ class FacePipeline:
             for i, detection in enumerate(found)
         ]
         least = self._settings.min_face_score
-        return [f for f in faces if math.isnan(f.face_score) or f.face_score >= least]
+        faces = [f for f in faces if math.isnan(f.face_score) or f.face_score >= least]
+        if self._landmarker is None:
+            return faces
+        dense = self._landmarker.locate(image, [face.detection for face in faces])
+        return [replace(face, dense=points) for face, points in zip(faces, dense, strict=True)]
 
     def _crops(self, grey: NDArray[np.uint8], found: list[Detection]) -> NDArray[np.uint8]:
         size = self._classifier.crop_size
@@ -192,7 +203,7 @@ class FacePipeline:
     ) -> Estimate:
         label = int(face.probabilities.argmax())
         valence, arousal = (float(value) for value in valence_arousal(face.probabilities))
-        points = face.detection.landmarks
+        points = face.detection.landmarks if face.dense is None else face.dense
         return Estimate(
             subject_id=track.track_id,
             label=label,

@@ -50,12 +50,12 @@ class FaceEmotion(EmotionNode):
     def configure(self) -> None:
         """Load the models and make the publisher."""
         values = self.values
-        embedder = values.text('embedder')
         pipeline = FacePipeline(
             registry.create('face_detector', values.text('detector')),
             registry.create('face_classifier', values.text('classifier')),
             values.settings(FaceSettings),
-            None if embedder == OFF else registry.create('face_embedder', embedder),
+            self._optional('face_embedder', values.text('embedder')),
+            self._optional('face_landmarks', values.text('landmarker')),
         )
         pipeline.load()
         self._pipeline = pipeline
@@ -68,6 +68,10 @@ class FaceEmotion(EmotionNode):
         if images.BRIDGE_PROBLEM:
             self.get_logger().warning(images.BRIDGE_PROBLEM)
         self.get_logger().info(f'configured {", ".join(pipeline.models)}')
+
+    @staticmethod
+    def _optional(task: str, name: str) -> Any:
+        return None if name == OFF else registry.create(task, name)
 
     def activate(self) -> None:
         """Start the worker, subscribe to the image."""

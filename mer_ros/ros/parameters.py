@@ -57,6 +57,11 @@ FACE_EMOTION: tuple[ParameterSpec, ...] = (
     ParameterSpec('detector', 'haar', 'Face detector; `mer models list` names them.'),
     ParameterSpec('classifier', 'lite', 'Face classifier; `mer models list` names them.'),
     ParameterSpec(
+        'landmarker',
+        'off',
+        'off, or mesh: 68 landmarks of every face instead of five, order of iBUG.',
+    ),
+    ParameterSpec(
         'embedder',
         'off',
         'off, or arcface, facenet, vgg_face: faces that come back get their name back, and '

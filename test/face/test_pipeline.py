@@ -5,6 +5,7 @@ import pytest
 from mer_ros.estimates import Modality
 from mer_ros.face.detection import Detection
 from mer_ros.face.errors import FaceError
+from mer_ros.face.mesh import FaceMesh
 from mer_ros.face.pipeline import FacePipeline, roi
 from mer_ros.face.settings import FaceSettings
 
@@ -170,3 +171,21 @@ def test_images_that_are_views_of_larger_ones_are_fine(pipeline, photographed):
 )
 def test_roi_is_clipped_to_the_image(box, expected):
     assert roi(Detection(np.float32(box), 1.0), 100, 50) == expected
+
+
+def test_a_landmarker_gives_68_points_and_changes_nothing_else(yunet, brightness, photos):
+    plain = FacePipeline(yunet, brightness)
+    dense = FacePipeline(yunet, brightness, landmarker=FaceMesh())
+    dense.load()
+    image = _side_by_side(photos, 'user_happy.jpg', 'user_surprised.jpg')
+    one, two = (each.process(image, S).estimates for each in (plain, dense))
+    assert [len(estimate.landmarks) for estimate in two] == [68, 68]
+    for five, many in zip(one, two, strict=True):
+        assert (five.roi, five.reliability, five.subject_id) == (
+            many.roi, many.reliability, many.subject_id
+        )  # fmt: skip
+        np.testing.assert_array_equal(five.probabilities, many.probabilities)
+        x, y, width, height = many.roi
+        centre = many.landmarks.mean(axis=0)
+        assert x < centre[0] < x + width
+        assert y < centre[1] < y + height

@@ -16,6 +16,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from ros_messages import NS, image
 from sensor_msgs.msg import CompressedImage, Image
 
+from mer_ros.cli import demo_clip
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.face_node import FaceEmotion
 from mer_ros.ros.images import from_bgr
@@ -92,6 +93,18 @@ def test_a_photo_gives_faces_that_hold_what_the_message_promises(
             assert face.roi.y_offset + face.roi.height <= 480
             assert len(face.evidence) == 0
     assert found >= 2
+
+
+def test_68_landmarks_are_published_where_a_landmarker_is_chosen(graph: Any) -> None:
+    graph.start(FaceEmotion, landmarker='mesh')
+    results = graph.collect(EmotionArray, 'emotion/face')
+    publisher = graph.publisher(Image, 'image_raw', RELIABLE)
+    graph.matched(publisher)
+    message = from_bgr(next(iter(demo_clip.still_frames(1))))
+    message.header.stamp.sec = 100
+    feed(graph, publisher, results, message)
+    (face,) = results[-1].emotions
+    assert len(face.landmarks) == 68
 
 
 def damaged(**changes: Any) -> Image:
