@@ -34,6 +34,20 @@ def _panned(photo, seconds=1.6, rate=15):
         yield round(t * S), cv2.imdecode(packed, cv2.IMREAD_COLOR)
 
 
+def _turned(photo, detector, seconds=2.4, rate=15):
+    """A photo whose face turns left and right, as the surface of a cylinder does."""
+    x, _, wide, _ = detector.detect(photo)[0].box
+    rows, columns = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]].astype(np.float32)
+    place = (columns - x - wide / 2) / (0.75 * wide)
+    fade = np.clip((1 - np.abs(place)) / 0.4, 0, 1)
+    for index in range(round(seconds * rate)):
+        angle = 0.3 * np.sin(2 * np.pi * 0.4 * index / rate)
+        turned = 0.75 * wide * np.sin(np.arcsin(np.clip(place, -1, 1)) - angle) + x + wide / 2
+        across = np.asarray(columns + fade * (turned - columns), np.float32)
+        image = cv2.remap(photo, across, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        yield round(index / rate * S), image
+
+
 def _run(views):
     mouth = MouthMotion()
     return [mouth.update(view, stamp) for stamp, view in views]
@@ -42,8 +56,7 @@ def _run(views):
 @pytest.mark.parametrize('name', TALKING)
 def test_a_talking_face_is_seen_to_talk(yunet, clip, name):
     seen = _run(_views(yunet, clip(name, 40)))
-    # The least sure of the three, RD_Radio34, gets 0.65 (0.75 before turning heads were fitted).
-    assert np.mean(seen[12:]) > 0.6
+    assert np.mean(seen[12:]) > 0.8
 
 
 @pytest.mark.parametrize('name', ['image0000015.jpg', 'user_surprised.jpg', 'image0003909.jpg'])
@@ -87,9 +100,7 @@ def test_two_views_of_one_stamp_are_no_motion(yunet, clip):
 
 def test_the_same_view_twice_has_no_motion():
     view = np.random.default_rng(0).integers(0, 256, (MOTION_SIZE, MOTION_SIZE), np.uint8)
-    mouth, face = residual_motion(view, view)
-    assert mouth < 0.05
-    assert face < 0.05
+    assert max(residual_motion(view, view)) < 0.05
 
 
 @pytest.mark.parametrize('level', [0, 128, 255])
@@ -99,6 +110,13 @@ def test_a_view_without_anything_in_it_is_finite(level):
 
 
 def test_more_mouth_and_less_head_motion_is_more_talk():
-    assert talking(1.0, 0.2) > talking(0.2, 0.2)
-    assert talking(0.5, 0.1) > talking(0.5, 1.0)
-    assert 0 <= talking(0, 0) <= talking(100, 0) <= 1
+    assert talking(1.0, 0.2, 0.4) > talking(0.2, 0.2, 0.4)
+    assert talking(0.5, 0.1, 0.4) > talking(0.5, 1.0, 0.4)
+    assert talking(0.5, 0.1, 0.2) > talking(0.5, 0.1, 2.0)
+    assert 0 <= talking(0, 0, 0) <= talking(100, 0, 0) <= 1
+
+
+@pytest.mark.parametrize('name', ['image0000015.jpg', 'image0003909.jpg'])
+def test_a_still_face_that_turns_does_not_talk(yunet, photos, name):
+    seen = _run(_views(yunet, _turned(photos[name], yunet)))
+    assert np.mean(seen[12:]) < 0.3
