@@ -22,7 +22,7 @@ import json
 import pickle
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 from pathlib import Path
@@ -149,15 +149,14 @@ def scene(people: Sequence[tuple[str, Footage]], heard: Footage) -> Iterator[Est
         )  # fmt: skip
 
 
-def attribute(
+def owners(
     faces: Sequence[EstimateArray],
     heard: Footage,
-    speaker: str | None,
     *,
     envelope: bool = True,
     settings: FusionSettings | None = None,
-) -> Counter[str]:
-    """Return how many frames of speech were bound right, wrong, or left open."""
+) -> Iterator[tuple[int, str]]:
+    """Yield stamp and subject of the voice for each frame of speech, a second after its onset."""
     settings = settings or FusionSettings()
     sequencer = Sequencer(FusionEngine(settings, ParameterTable.read()), settings, 0.0)
     late = SECOND // 12
@@ -165,7 +164,6 @@ def attribute(
     events += [(array.stamp_ns, 0, array) for array in faces]
     events += [(array.stamp_ns + late, 1, array) for array in heard.audio]
     events += [(item.stamp_ns + late, 2, item) for item in heard.features if envelope]
-    counts: Counter[str] = Counter()
     onset: int | None = None
     for when, _, item in sorted(events, key=lambda event: event[:2]):
         for fused in _pushed(sequencer, item, when / SECOND):
@@ -173,13 +171,24 @@ def attribute(
                 onset = None if fused.speech_probability < SPEECH else onset
                 continue
             onset = fused.stamp_ns if onset is None else onset
-            if (fused.stamp_ns - onset) / SECOND < ONSET_S:
-                continue
-            owner = _owner(fused)
-            if owner == AUDIO_SUBJECT:
-                counts['open' if speaker else 'right'] += 1
-            else:
-                counts['right' if owner == speaker else 'wrong'] += 1
+            if (fused.stamp_ns - onset) / SECOND >= ONSET_S:
+                yield fused.stamp_ns, _owner(fused)
+
+
+def attribute(
+    faces: Sequence[EstimateArray],
+    heard: Footage,
+    speaker: str | None,
+    *,
+    envelope: bool = True,
+) -> Counter[str]:
+    """Return how many frames of speech were bound right, wrong, or left open."""
+    counts: Counter[str] = Counter()
+    for _, owner in owners(faces, heard, envelope=envelope):
+        if owner == AUDIO_SUBJECT:
+            counts['open' if speaker else 'right'] += 1
+        else:
+            counts['right' if owner == speaker else 'wrong'] += 1
     return counts
 
 
@@ -217,19 +226,20 @@ def gather(data: Path, cache: Path, detector: str) -> tuple[list[Footage], list[
     for path in sorted((data / 'clips').glob('*.mp4')):
         if 'hamilton' in path.name:  # several people, and cuts: who talks is not known
             continue
-        clips.append(
-            _cached(cache / f'{detector}_{path.stem}.pickle', lambda p=path: watch(p, detector))
-        )
+        clips.append(kept(cache / f'{detector}_{path.stem}', lambda p=path: watch(p, detector)))
         print(path.stem, len(clips[-1].faces), file=sys.stderr, flush=True)
     for seed, path in enumerate(sorted((data / 'photos').glob('*.jpg'))[:6]):
-        kept = cache / f'{detector}_{path.stem}.pickle'
-        photos.append(_cached(kept, lambda p=path, s=seed: hold_still(p, detector, 20.0, s)))
+        place = cache / f'{detector}_{path.stem}'
+        photos.append(kept(place, lambda p=path, s=seed: hold_still(p, detector, 20.0, s)))
     return clips, [photo for photo in photos if main_face(photo)]
 
 
-def _cached(path: Path, make):
+def kept(place: Path, make: Callable[[], Footage]) -> Footage:
+    """Return what is in the cache, or make it and put it there."""
+    path = place.with_name(f'{place.name}.pickle')
     if path.exists():
-        return pickle.loads(path.read_bytes())
+        footage: Footage = pickle.loads(path.read_bytes())
+        return footage
     made = make()
     path.write_bytes(pickle.dumps(made))
     return made
