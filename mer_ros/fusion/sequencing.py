@@ -4,11 +4,15 @@ A result is held only while one that belongs before it is due (``FusionEngine.fa
 ``audio_ready``), and never longer than ``hold_s`` of the caller's clock. In live running the
 engine's ``audio_delay_s`` covers the usual lateness and nothing is held; when a bag is read fast,
 this is what makes the fused results independent of the reading speed.
+
+A bag that begins anew begins a **lap**. What is left of a lap in any stream comes before all of the
+next one, whichever arrives first, and the engine starts each lap from nothing.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mer_ros.estimates import EstimateArray
@@ -16,11 +20,15 @@ from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.envelope import check_envelope
 from mer_ros.fusion.settings import FusionSettings
+from mer_ros.fusion.streams import Laps
 
 if TYPE_CHECKING:
     from mer_ros.audio.features import AudioFeatures
 
-Waiting = tuple[EstimateArray, float]
+Waiting = tuple[EstimateArray, float, int]
+"""What waits, when it came, and its lap."""
+
+FACE, AUDIO, ENVELOPE = 'face', 'audio', 'envelope'
 
 
 class Sequencer:
@@ -42,7 +50,8 @@ class Sequencer:
         self._faces: deque[Waiting] = deque()
         self._audios: deque[Waiting] = deque()
         # An envelope gives no result of its own: it waits for nothing but the faces before it.
-        self._envelopes: deque[AudioFeatures] = deque()
+        self._envelopes: deque[tuple[AudioFeatures, float, int]] = deque()
+        self._laps = Laps()
 
     def push_face(self, array: EstimateArray, now_s: float) -> list[EstimateArray]:
         """Take in a face array; return the fused arrays that can be published now.
@@ -51,7 +60,7 @@ class Sequencer:
             FusionError: an estimate in it is not what the message promises; it was not taken in.
         """
         self._engine.check(array)
-        self._faces.append((array, now_s))
+        self._faces.append((array, now_s, self._laps.arrive(FACE, array.stamp_ns)))
         return self.poll(now_s)
 
     def push_audio(self, array: EstimateArray, now_s: float) -> list[EstimateArray]:
@@ -61,7 +70,7 @@ class Sequencer:
             FusionError: an estimate in it is not what the message promises; it was not taken in.
         """
         self._engine.check(array)
-        self._audios.append((array, now_s))
+        self._audios.append((array, now_s, self._laps.arrive(AUDIO, array.stamp_ns)))
         return self.poll(now_s)
 
     def push_envelope(self, features: AudioFeatures, now_s: float) -> list[EstimateArray]:
@@ -71,13 +80,20 @@ class Sequencer:
             FusionError: it is not what the message promises; it was not taken in.
         """
         check_envelope(features)
-        self._envelopes.append(features)
+        lap = self._laps.arrive(ENVELOPE, features.stamp_ns)
+        self._envelopes.append((features, now_s, lap))
         return self.poll(now_s)
+
+    def clock_jumped(self, now_ns: int) -> None:
+        """Take note that the clock went back to a time: stamps that go back begin a new lap."""
+        self._laps.clock_jumped(now_ns)
 
     def deadline(self) -> float | None:
         """Return when :meth:`poll` must be called at the latest; None when nothing is held."""
-        arrivals = [queue[0][1] for queue in (self._faces, self._audios) if queue]
-        return min(arrivals) + self.hold_s if arrivals else None
+        waiting = [queue for queue in (self._faces, self._audios) if queue]
+        # What waits for the next lap is not due before what is left of this one.
+        waiting = [queue for queue in waiting if self._current(queue)] or waiting
+        return min(queue[0][1] for queue in waiting) + self.hold_s if waiting else None
 
     def clear(self) -> None:
         """Drop what is held."""
@@ -89,23 +105,39 @@ class Sequencer:
         """Return the fused arrays that can be published at this time."""
         fused: list[EstimateArray] = []
         while True:
-            if self._envelopes and self._before_faces(self._envelopes[0].stamp_ns):
-                self._engine.add_envelope(self._envelopes.popleft())
-            elif self._audios and self._before_faces(self._audios[0][0].stamp_ns):
-                array, arrival = self._audios[0]
+            faces, audios = self._current(self._faces), self._current(self._audios)
+            if self._current(self._envelopes) and self._before_faces(self._envelopes[0][0]):
+                self._engine.add_envelope(self._envelopes.popleft()[0])
+            elif audios and self._before_faces(self._audios[0][0]):
+                array, arrival, _ = self._audios[0]
                 settled = bool(self._faces) or self._engine.audio_ready(array.stamp_ns)
-                if not settled and now_s - arrival < self.hold_s:
+                if not settled and now_s < arrival + self.hold_s:
                     return fused
                 self._audios.popleft()
                 fused += self._engine.add_audio(array)
-            elif self._faces:
-                array, arrival = self._faces[0]
-                if not self._settled(array.stamp_ns) and now_s - arrival < self.hold_s:
+            elif faces:
+                array, arrival, _ = self._faces[0]
+                if not self._settled(array.stamp_ns) and now_s < arrival + self.hold_s:
                     return fused
                 self._faces.popleft()
                 fused += self._engine.add_face(array)
-            else:
+            elif not self._next_lap(now_s):
                 return fused
+
+    def _current(self, queue: Sequence[tuple[object, float, int]]) -> bool:
+        """Say whether something of the present lap waits."""
+        return bool(queue) and queue[0][2] <= self._laps.present
+
+    def _next_lap(self, now_s: float) -> bool:
+        """Go on to the next lap if it has begun and nothing of the present one can come."""
+        arrivals = [queue[0][1] for queue in (self._faces, self._audios) if queue]
+        if not arrivals:
+            return False
+        if not self._laps.left((FACE, AUDIO)) and now_s < min(arrivals) + self.hold_s:
+            return False
+        self._laps.present += 1
+        self._engine.reset()
+        return True
 
     def _settled(self, stamp_ns: int) -> bool:
         """Say whether all that belongs before a face is in; a later one that waits says so."""
@@ -113,5 +145,7 @@ class Sequencer:
             bool(self._envelopes) or self._engine.envelopes_ready(stamp_ns)
         )
 
-    def _before_faces(self, stamp_ns: int) -> bool:
-        return not self._faces or stamp_ns + self._delay_ns <= self._faces[0][0].stamp_ns
+    def _before_faces(self, item: EstimateArray | AudioFeatures) -> bool:
+        if not self._current(self._faces):
+            return True
+        return item.stamp_ns + self._delay_ns <= self._faces[0][0].stamp_ns

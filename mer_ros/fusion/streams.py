@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum
 
 REPEAT_NS = 1_000_000_000
@@ -55,3 +56,45 @@ class Stream:
         self._recent.append(stamp_ns)
         while self._recent[0] < stamp_ns - REPEAT_NS:
             self._recent.popleft()
+
+
+class Laps:
+    """Counts how often the streams have begun anew, each for itself.
+
+    Attributes:
+        present: the lap that is being worked on.
+    """
+
+    def __init__(self) -> None:
+        """Start with no stream seen, in lap 0."""
+        self.present = 0
+        self._newest: dict[str, int] = {}
+        self._laps: dict[str, int] = {}
+        self._ended: set[str] = set()
+
+    def clock_jumped(self, now_ns: int) -> None:
+        """Take note that the clock went back to a time: what is later than it has ended.
+
+        Without this a stream that goes back by less than a second is taken for repetitions.
+        """
+        self._ended = {stream for stream, newest in self._newest.items() if newest > now_ns}
+
+    def arrive(self, stream: str, stamp_ns: int) -> int:
+        """Take note of a stream's next stamp and return its lap.
+
+        A stream that had missed laps is in the present one as soon as it begins anew.
+        """
+        newest = self._newest.get(stream)
+        if newest is None:
+            self._laps[stream] = self.present
+        elif stamp_ns < newest - (0 if stream in self._ended else REPEAT_NS):
+            self._laps[stream] = max(self._laps[stream] + 1, self.present)
+            self._ended.discard(stream)
+        elif stamp_ns < newest:
+            return self._laps[stream]
+        self._newest[stream] = stamp_ns
+        return self._laps[stream]
+
+    def left(self, streams: Iterable[str]) -> bool:
+        """Say whether all of these streams that were ever seen have left the present lap."""
+        return all(self._laps.get(stream, self.present + 1) > self.present for stream in streams)

@@ -168,9 +168,10 @@ class EmotionFusion(EmotionNode):
             self._worker.put((what, message))
 
     def _clock_jumped(self, jump: Any) -> None:
+        # The engine starts anew where the results' own stamps go back (fusion/sequencing.py): the
+        # clock's jump comes earlier or later than they do, differently at each replay.
         self._forget_pairs()
-        if self._worker is not None:
-            self._worker.put((JUMP, None))
+        self._put(JUMP, self.now_ns())
 
     def _forget_pairs(self) -> None:
         self._jumps += 1
@@ -187,8 +188,7 @@ class EmotionFusion(EmotionNode):
             self._publish(self._sequencer.poll(float('inf')))
             self._renew()
         elif what == JUMP:
-            self._publish(self._sequencer.poll(float('inf')))
-            self._engine.reset()
+            self._sequencer.clock_jumped(message)
         elif what == FEATURES:
             features = features_from_message(message)
             self._publish(self._sequencer.push_envelope(features, time.monotonic()))

@@ -40,16 +40,16 @@ def streams(until: float = 3.0) -> tuple[list[EstimateArray], list[EstimateArray
     return seen, heard
 
 
-def sequencer(envelopes: bool = False) -> Sequencer:
+def sequencer(envelopes: bool = False, hold_s: float = HOLD_S) -> Sequencer:
     chosen = FusionSettings()
     engine = FusionEngine(chosen, ParameterTable.single(FusionParameters()))
     engine.expect_envelopes(envelopes)
-    return Sequencer(engine, chosen, HOLD_S)
+    return Sequencer(engine, chosen, hold_s)
 
 
-def deliver(events: list[tuple[float, int, Any]]) -> list[EstimateArray]:
+def deliver(events: list[tuple[float, int, Any]], hold_s: float = HOLD_S) -> list[EstimateArray]:
     """Feed (arrival in seconds, 0 face, 1 audio or 2 envelope, it), polling when asked to."""
-    target = sequencer(envelopes=any(kind == 2 for _, kind, _ in events))
+    target = sequencer(any(kind == 2 for _, kind, _ in events), hold_s)
     pushes = (target.push_face, target.push_audio, target.push_envelope)
     fused = []
     for now, kind, array in sorted(events, key=lambda event: event[:2]):
@@ -195,3 +195,30 @@ def test_a_looped_bag_goes_through() -> None:
     fused = payloads(deliver(events + again))
     assert fused[: len(LIVE)] == LIVE
     assert [item[0] for item in fused[len(LIVE) :]] == [item[0] for item in LIVE]
+
+
+@settings(max_examples=10)
+@given(st.sampled_from([1.0, 2.0, 10.0]), jitters, jitters, jitters, st.floats(0.0, 0.3))
+def test_each_lap_of_a_looped_bag_is_the_same_whichever_stream_begins_it(
+    speed: float, face: list[float], audio: list[float], told: list[float], late: float
+) -> None:
+    events = []
+    for kind in range(3):
+        # The streams begin the next lap at different times, before or after the others' last.
+        own = [event for event in talk(speed, (face, audio, told)) if event[1] == kind]
+        start = own[-1][0] + (late if kind == 0 else 0.0)
+        events += own + [(now + start, kind, item) for now, _, item in own]
+    fused = payloads(deliver(events, hold_s=0.5))
+    assert fused == TALK + TALK
+
+
+def test_a_face_stream_that_begins_anew_alone_goes_on_after_the_hold() -> None:
+    target = sequencer()
+    seen, heard = streams()
+    for array in heard[:5]:
+        target.push_audio(array, 0.0)
+    assert len([fused for array in seen for fused in target.push_face(array, 0.0)]) > 40
+    target.poll(1.0)
+    assert not target.push_face(seen[0], 2.0)
+    assert len(target.poll(2.0 + HOLD_S)) == 1
+    assert len(target.push_face(seen[1], 3.0) + target.poll(3.0 + HOLD_S)) == 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mer_ros.fusion.streams import Arrival, Stream
+from mer_ros.fusion.streams import Arrival, Laps, Stream
 
 SECOND = 1_000_000_000
 
@@ -35,3 +35,35 @@ def test_a_new_stamp_before_the_newest_is_a_jump_back() -> None:
     stream.arrive(10 * SECOND)
     assert stream.arrive(10 * SECOND - 1) is Arrival.JUMPED_BACK
     assert stream.newest_ns == 10 * SECOND - 1
+
+
+def test_a_lap_is_left_when_all_streams_that_were_seen_have_begun_anew() -> None:
+    laps = Laps()
+    assert [laps.arrive('face', stamp * SECOND) for stamp in (0, 1, 5)] == [0, 0, 0]
+    assert [laps.arrive('audio', stamp * SECOND) for stamp in (1, 4)] == [0, 0]
+    assert laps.arrive('face', SECOND) == 1
+    assert not laps.left(('face', 'audio'))
+    assert laps.arrive('audio', 4 * SECOND - 1) == 0  # told again or a little back: no new lap
+    assert laps.arrive('audio', SECOND) == 1
+    assert laps.left(('face', 'audio', 'never seen'))
+
+
+def test_a_stream_that_missed_laps_begins_anew_in_the_present_one() -> None:
+    laps = Laps()
+    laps.arrive('audio', 5 * SECOND)
+    laps.present = 3
+    assert laps.arrive('audio', 6 * SECOND) == 0
+    assert laps.arrive('audio', SECOND) == 3
+    assert laps.arrive('face', SECOND) == 3
+
+
+def test_after_the_clock_jumped_a_short_way_back_begins_a_lap_once() -> None:
+    laps = Laps()
+    for stream in ('face', 'audio'):
+        laps.arrive(stream, SECOND // 2)
+    laps.clock_jumped(SECOND // 10)
+    assert laps.arrive('face', SECOND // 10) == 1
+    assert laps.arrive('face', SECOND // 20) == 1  # the jump has been used
+    laps.clock_jumped(SECOND // 10)
+    assert laps.arrive('face', SECOND // 20) == 1
+    assert laps.arrive('audio', SECOND // 10) == 1

@@ -216,6 +216,8 @@ def test_a_looped_bag_gives_the_same_pairs_and_results_each_time(
     assert min(pairs[0], pairs[1] - pairs[0], pairs[2] - pairs[1]) >= 3
     assert int(values['jumps_back']) >= 2
     assert inputs.fused[-1].modalities == 3
+    payloads = [payload(each) for each in inputs.fused]
+    assert payloads[:60] == payloads[60:120] == payloads[120:180]
 
 
 def test_a_dead_modality_costs_nothing(inputs: Inputs, graph: Any) -> None:
