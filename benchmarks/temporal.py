@@ -241,7 +241,7 @@ def grid() -> Iterator[tuple[str, FusionSettings]]:
         settings = FusionSettings(
             smoothing_s=tau, enter_threshold=enter, exit_threshold=leave, dwell_s=dwell
         )
-        yield f'tau {tau:.1f}  enter {enter:.2f}  exit {leave:.2f}  dwell {dwell:.1f}', settings
+        yield f'tau {tau:.2f}  enter {enter:.2f}  exit {leave:.2f}  dwell {dwell:.1f}', settings
 
 
 def main() -> int:
