@@ -100,9 +100,12 @@ class Augmentation:
     def _rows(self, count: int, share: float) -> Tensor:
         return torch.nonzero(torch.rand(count, generator=self._generator) < share)[:, 0]
 
-    def geometry(self, images: Tensor) -> Tensor:
-        """Return mirrored, turned, scaled, shifted images: another detector's crops."""
-        count, generator, strength = len(images), self._generator, self._strength
+    def geometry(self, images: Tensor, share: float = 1.0) -> Tensor:
+        """Return mirrored, turned, scaled, shifted images: another detector's crops.
+
+        ``share`` of the usual strength.
+        """
+        count, generator, strength = len(images), self._generator, share * self._strength
         mirror = self._rows(count, 0.5)
         images[mirror] = images[mirror].flip(-1)
         wild = (torch.rand(count, generator=generator) < 0.25).float()
@@ -174,7 +177,15 @@ class Augmentation:
         images[rows] = torch.where(inside, (level + rough * noise).clamp(0, 255), images[rows])
         return images
 
-    def __call__(self, images: Tensor, sensor: bool = True) -> Tensor:
-        """Return changed copies of (N, 1, 48, 48) images, without the sensor's faults if asked."""
-        images = self.light(self.geometry(images.clone()))
-        return self.erase(self.sensor(images) if sensor else images)
+    def __call__(self, images: Tensor, sensor: bool = True, gentle: bool = False) -> Tensor:
+        """Return changed copies of (N, 1, 48, 48) images.
+
+        Args:
+            images: the faces.
+            sensor: with the sensor's faults.
+            gentle: with half the geometry, and nothing erased.
+        """
+        images = self.light(self.geometry(images.clone(), 0.5 if gentle else 1.0))
+        if sensor:
+            images = self.sensor(images)
+        return images if gentle else self.erase(images)

@@ -30,19 +30,22 @@ class Recipe:
 
     ``small`` is the share of the epochs, the first, that see the faces at 32x32 pixels: half
     the work while the learning rate is high (progressive resizing, Howard, 2018).
+    ``gentle`` is the share, the last, with half the geometry and nothing erased: the net settles
+    on faces as they are while the learning rate is low (as YOLOX does, Ge et al., 2021).
     """
 
     epochs: int = 50
-    batch: int = 64
-    rate: float = 0.06
+    batch: int = 128
+    rate: float = 0.1
     warm_up: float = 0.06
     weight_decay: float = 5e-4
     ema: float = 0.999
     mixup: float = 0.0
     balance: float = 0.2
-    strength: float = 0.85
+    strength: float = 0.7
     teacher: float = 0.0
     small: float = 0.4
+    gentle: float = 0.2
     seed: int = 0
 
 
@@ -139,7 +142,9 @@ class Training:
         """Return (images, targets, weights, usable) of these rows, negatives at the end."""
         clean = self._images[rows].float()[:, None]
         small = self.epoch < self.recipe.small * self.recipe.epochs
-        images, targets = self._augment(clean, sensor=not small), self._targets[rows]
+        gentle = self.epoch >= (1 - self.recipe.gentle) * self.recipe.epochs
+        images = self._augment(clean, sensor=not small, gentle=gentle)
+        targets = self._targets[rows]
         weights = self._weights[rows]
         if self.recipe.mixup and torch.rand(1, generator=self.generator).item() < 0.5:
             # Beta(a, a) from two gammas of the run's own generator is not in torch; a uniform
