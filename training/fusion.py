@@ -1,10 +1,18 @@
 """Fit the fusion's parameters of the pairs of backends and write them to fusion.json.
 
     python3 training/fusion.py --data ../shared/data/fusion/ravdess_posteriors.csv
+    python3 training/fusion.py --lite ../shared/data --audio-model TWIN.onnx
 
-Fits each face backend of the table with its audio backend, on all of its clips, under the names
-``<face>+<audio>``; entries of other pairs stay as they are. What to expect of the fit on people
-it has not seen: ``mer evaluate fusion`` on the same table, which leaves people out.
+``--data`` fits each face backend of a table of clips with its audio backend, on all of its clips,
+under the names ``<face>+<audio>``. What to expect of the fit on people it has not seen: ``mer
+evaluate fusion`` on the same table, which leaves people out.
+
+``--lite`` fits ``lite+lite`` on artificial pairs (training/fusion_pairs.py): faces that face_lite's
+training kept apart with windows of the audio net's dev speakers. The audio net must not have heard
+them: if the embedded one was trained on all speakers, give its twin with ``--audio-model``. Prints
+what the fit gives on FER2013's validation split with the test speakers, who were not fitted on.
+
+Entries of other pairs stay as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +22,8 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mer_ros.fusion.clips import AUDIO_BACKEND, read
 from mer_ros.fusion.fitting import fit
@@ -34,20 +44,37 @@ def rounded(parameters: FusionParameters) -> dict[str, object]:
     }
 
 
+def fitted_on_clips(path: Path, backends: list[str]) -> dict[str, FusionParameters]:
+    """Return an entry for each face backend of the table."""
+    entries = {}
+    for backend in backends:
+        clips = read(path, backend)
+        fitted = fit(clips.face, clips.audio, clips.labels, clips.subjects)
+        note = f'fitted on {len(clips.labels)} clips of {path.name}'
+        entries[f'{backend}+{AUDIO_BACKEND}'] = replace(fitted, note=note)
+    return entries
+
+
 def main() -> int:
     """Fit and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--data', type=Path, required=True, help='table of clips (.csv)')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--data', type=Path, help='table of clips (.csv)')
+    source.add_argument('--lite', type=Path, metavar='DIR', help='folder with face/ and speech/')
     parser.add_argument('--faces', default='face_mlp,face_bilstm', help='face backends, by comma')
+    parser.add_argument('--face-model', type=Path, help='ONNX file (default: the embedded one)')
+    parser.add_argument('--audio-model', type=Path, help='ONNX file that heard no dev speaker')
     parser.add_argument('--out', type=Path, default=EMBEDDED, help='default: %(default)s')
     arguments = parser.parse_args()
+    if arguments.lite:
+        from training.fusion_lite import fitted_on_pairs  # loads torch
+
+        entries = fitted_on_pairs(arguments.lite, arguments.face_model, arguments.audio_model)
+    else:
+        entries = fitted_on_clips(arguments.data, arguments.faces.split(','))
     table = json.loads(arguments.out.read_text(encoding='utf-8'))
-    for backend in arguments.faces.split(','):
-        clips = read(arguments.data, backend)
-        fitted = fit(clips.face, clips.audio, clips.labels, clips.subjects)
-        note = f'fitted on {len(clips.labels)} clips of {arguments.data.name}'
-        name = f'{backend}+{AUDIO_BACKEND}'
-        table['pairs'][name] = rounded(replace(fitted, note=note))
+    for name, parameters in entries.items():
+        table['pairs'][name] = rounded(parameters)
         print(name, json.dumps(table['pairs'][name]))
     arguments.out.write_text(json.dumps(table, indent=2) + '\n', encoding='utf-8')
     return 0
