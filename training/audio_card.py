@@ -1,6 +1,7 @@
 """Write docs/models/audio_lite.md from the figures stored beside the model.
 
-``python training/audio_card.py --baselines FILE``, FILE being what benchmarks/audio_baselines.py
+``python training/audio_card.py --baselines A --rejection B --cross C``: what
+benchmarks/audio_baselines.py, benchmarks/speech_rejection.py and training/audio_cross_corpus.py
 printed.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,38 @@ def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _interval(metrics: Mapping[str, Any], name: str) -> str:
-    low, high = metrics['intervals_95'][name]
+    return _range(metrics['intervals_95'][name])
+
+
+def _range(interval: Sequence[float]) -> str:
+    low, high = interval
     return f'{low:.3f} to {high:.3f}'
+
+
+def rejection(measured: Mapping[str, Any]) -> str:
+    """Return the table of benchmarks/speech_rejection.py: a row an SNR."""
+    return table(
+        ('SNR, dB', 'area under ROC, score', 'reliability', 'speech that passes where 1 %', '5 %',
+         '10 % of the noise does', 'at the threshold: speech', 'noise'),
+        [
+            (snr, row['score']['area_under_roc'], row['reliability']['area_under_roc'],
+             *(row['score'][f'passes_at_{percent}_percent'] for percent in (1, 5, 10)),
+             row['speech_passes'], row['noise_passes'])
+            for snr, row in measured.items()
+        ],
+    )  # fmt: skip
+
+
+def cross(measured: Mapping[str, Any]) -> str:
+    """Return the table of training/audio_cross_corpus.py: a row a corpus left out."""
+    return table(
+        ('never heard', 'clips', 'UAR', '95 %', 'ECE', 'UAR, its test speakers', '95 %'),
+        [
+            (name, row['all']['n'], row['all']['uar'], _range(row['all']['interval_95']),
+             row['all']['ece'], row['test']['uar'], _range(row['test']['interval_95']))
+            for name, row in measured.items()
+        ],
+    )  # fmt: skip
 
 
 def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, str]:
@@ -65,10 +96,15 @@ def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, 
         'overall': table(
             ('all clips together', 'UAR', 'accuracy', 'ECE'),
             [
-                (what, each['uar'], each['accuracy'], each['ece'])
-                for what, each in (
-                    ('clips', test['clip']),
-                    ('single 1 s windows', test['single_window']),
+                (what, each['uar'], each['accuracy'], ece)
+                for what, each, ece in (
+                    ('clips', test['clip'], test['clip']['ece']),
+                    (
+                        'clips without their own temperature',
+                        test['clip'],
+                        test['ece_without_clip_temperature'],
+                    ),
+                    ('single 1 s windows', test['single_window'], test['single_window']['ece']),
                 )
             ],
         ),
@@ -99,7 +135,9 @@ def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, 
             [(name, *row) for name, row in zip(LABELS, test['clip']['confusion'], strict=True)],
         ),
         'latency': f'{latency["p50"]:.1f} ms (p95 {latency["p95"]:.1f})',
+        'version': card['version'],
         'temperature': str(card['temperature']),
+        'clip_temperature': str(card['clip_temperature']),
         'prior': ', '.join(
             f'{name} {share:.3f}' for name, share in zip(LABELS, card['prior'], strict=True)
         ),
@@ -115,7 +153,8 @@ def main() -> None:
     parser.add_argument(
         '--model', type=Path, default=ROOT / 'mer_ros/models/embedded/audio_lite.json'
     )
-    parser.add_argument('--baselines', type=Path, required=True)
+    for name in ('--baselines', '--rejection', '--cross'):
+        parser.add_argument(name, type=Path, required=True)
     parser.add_argument('--output', type=Path, default=ROOT / 'docs/models/audio_lite.md')
     args = parser.parse_args()
     card = json.loads(args.model.read_text(encoding='utf-8'))
@@ -124,7 +163,17 @@ def main() -> None:
         encoding='utf-8'
     )
     text = text.replace('{trained}', trained.strip())
-    for name, value in figures(card, json.loads(args.baselines.read_text())).items():
+    refused, unheard = json.loads(args.rejection.read_text()), json.loads(args.cross.read_text())
+    first = next(iter(refused.values()))
+    run = next(iter(unheard.values()))
+    tables = figures(card, json.loads(args.baselines.read_text())) | {
+        'rejection': rejection(refused),
+        'rejection_counts': f'{first["speech"]} windows with speech and {first["noise"]} without',
+        'cross': cross(unheard),
+        'cross_steps': str(run['steps']),
+        'cross_batch': str(run['batch']),
+    }
+    for name, value in tables.items():
         text = text.replace('{' + name + '}', value)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(text, encoding='utf-8')

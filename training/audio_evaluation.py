@@ -14,8 +14,8 @@ from mer_ros.audio.conditioning import HighPass, normalise
 from mer_ros.audio.log_mel import SAMPLE_RATE, log_mel
 from mer_ros.audio.pooling import pool_clips
 from mer_ros.audio.settings import AudioSettings
-from mer_ros.metrics import confusion_matrix, score, uar
-from mer_ros.models.calibration import calibrate, negative_log_likelihood
+from mer_ros.metrics import confusion_matrix, expected_calibration_error, score, uar
+from mer_ros.models.calibration import calibrate, fit_temperature, negative_log_likelihood
 
 Array = NDArray[np.float32]
 
@@ -80,10 +80,10 @@ def _speech(chunks: NDArray[np.float16], start: int, size: int) -> float:
     return float(inside[inside.size // 2 :].mean()) if inside.size else 0.0
 
 
-def balanced_temperature(
-    logits: Array, truth: NDArray[np.int64], corpora: NDArray[np.str_]
-) -> float:
-    """Return the temperature that minimises the NLL of (N, 7) logits, corpora counting alike."""
+def balanced_temperature(logits: Array, cut: WindowSet) -> float:
+    """Return the temperature that minimises the NLL of single windows, corpora counting alike."""
+    truth = cut.labels[cut.owner]
+    corpora = cut.corpora[cut.owner]
     grid = np.exp(np.linspace(np.log(0.3), np.log(4.0), 120))
     loss = [
         np.mean(
@@ -98,10 +98,15 @@ def balanced_temperature(
 
 
 def fit_temperatures(logits: Array, cut: WindowSet) -> tuple[float, float]:
-    """Return the temperature of single windows and, on top of it, that of pooled clips."""
-    window = balanced_temperature(logits, cut.labels[cut.owner], cut.corpora[cut.owner])
+    """Return the temperature of single windows and, on top of it, that of pooled clips.
+
+    Corpora count alike for windows, clips count alike for clips: fitted with corpora alike, clips
+    got 0.78, and the ECE of all dev clips rose from 0.045 to 0.106, because the speakers of one
+    corpus are answered too boldly and those of the others too timidly.
+    """
+    window = balanced_temperature(logits, cut)
     pooled = pool_clips(calibrate(logits, window), cut.owner, cut.labels.size)
-    return window, balanced_temperature(np.log(pooled), cut.labels, cut.corpora)
+    return window, fit_temperature(np.log(pooled), cut.labels)
 
 
 def mean_uar(cut: WindowSet, table: Array) -> float:
@@ -167,6 +172,9 @@ def report(
     }
     return {
         'clip': overall,
+        'ece_without_clip_temperature': expected_calibration_error(
+            cut.labels, pool_clips(probabilities, cut.owner, cut.labels.size)
+        ),
         'uar_mean_of_corpora': mean_uar(cut, table),
         'intervals_95': bootstrap(cut, table),
         'corpora': corpora,

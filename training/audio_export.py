@@ -22,7 +22,7 @@ from torch import nn
 from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
 
 Array = NDArray[np.float32]
-VERSION = '1.1'
+VERSION = '1.0'
 TOLERANCE = 1e-4
 SNRS_DB = (20, 10, 5, 0)
 NOISE_STRIDE = 3

@@ -70,6 +70,18 @@ def test_the_card_names_exactly_this_file(model: Path) -> None:
     assert 0.3 < card.temperature < 4.0
 
 
+def test_the_page_about_the_model_says_what_its_card_says(model: Path, repository: Path) -> None:
+    card = ModelCard.read(model)
+    page = (repository / 'docs/models/audio_lite.md').read_text(encoding='utf-8')
+    test = card.metrics['test']
+    assert page.startswith(f'# audio_lite {card.version}\n')
+    for corpus, scores in test['corpora'].items():
+        assert f'| {corpus} | {scores["n"]} | {scores["uar"]:.3f} |' in page
+    assert f'**{test["uar_mean_of_corpora"]:.3f} ' in page
+    assert f'Temperature of single windows {card.temperature}' in page
+    assert '{' not in page
+
+
 def test_the_model_has_the_agreed_interface(session: onnxruntime.InferenceSession) -> None:
     (taken,), (given,) = session.get_inputs(), session.get_outputs()
     assert (taken.name, given.name) == ('logmel', 'logits')
@@ -158,6 +170,27 @@ def test_a_balanced_draw_gives_every_class_of_a_corpus_the_same_chance(
     shares = np.bincount(labels[chosen], weights[chosen])
     assert weights.sum() == pytest.approx(1.0)
     assert shares == pytest.approx(np.full(7, shares[0]))
+
+
+@pytest.mark.usefixtures('training')
+def test_clips_get_a_temperature_on_top_of_that_of_their_windows() -> None:
+    from audio_evaluation import WindowSet, fit_temperatures
+
+    from mer_ros.models.calibration import calibrate, negative_log_likelihood
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, 400)
+    owner = np.repeat(np.arange(400), 4)
+    # Four windows that err independently: pooled, they deserve more trust than one.
+    logits = 1.0 * np.eye(7)[labels][owner] + rng.normal(size=(1600, 7))
+    names = np.full(400, 'one')
+    cut = WindowSet(np.zeros((1600, 64, 1), np.float32), owner, labels, names, names)
+    window, clip = fit_temperatures(logits.astype(np.float32), cut)
+    assert window == pytest.approx(1.0, abs=0.15)
+    assert clip < 0.5
+    pooled = np.log(calibrate(logits, window)).reshape(400, 4, 7).mean(axis=1)
+    plain, sharp = (negative_log_likelihood(pooled, labels, t) for t in (1.0, clip))
+    assert sharp < plain
 
 
 @pytest.mark.usefixtures('training')
