@@ -93,7 +93,7 @@ class Monitor:
         return f'{lost} of {lost + came} on {self.topic} were lost on the way: {LOSS_MEND}'
 
     def _lost(self) -> str:
-        return f', {self.lost} lost on the way (README: images get lost)' if self.lost else ''
+        return f', {self.lost} lost on the way: {LOSS_MEND}' if self.lost else ''
 
     def _elsewhere(self) -> str:
         return ''

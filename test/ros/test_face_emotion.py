@@ -272,10 +272,11 @@ def test_images_that_the_transport_loses_are_told_with_the_mend(graph: Any) -> N
     )
     try:
         values = graph.diagnosis(
-            lambda status, _: 'were lost on the way' in status.message, 'lost images'
+            lambda status, _: 'lost on the way' in status.message, 'lost images'
         )
     finally:
         camera.terminate()
         camera.wait(20)
     assert int(values['lost_by_transport']) > 0
+    # Some come through or none does, as the machine has it: each is told with the mend.
     assert 'FASTDDS_BUILTIN_TRANSPORTS=DEFAULT?sockets_size=4MB' in values['message']

@@ -112,7 +112,7 @@ def test_the_topics_are_those_of_the_design(graph: Any) -> None:
         for topic, _ in probe.get_subscriber_names_and_types_by_node(name, space)
         if topic.startswith(f'{space}/')
     }
-    assert subscribed == {'image_raw', 'emotion/face', 'emotion/audio'}
+    assert subscribed == {'image_raw', 'emotion/face', 'emotion/audio', 'emotion/audio/features'}
     for name in MAKERS:
         assert '/diagnostics' in dict(probe.get_publisher_names_and_types_by_node(name, space))
     reliable = probe.get_publishers_info_by_topic(f'{space}/emotion/fused')[0].qos_profile
