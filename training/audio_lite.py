@@ -42,6 +42,7 @@ from torch import Tensor, nn  # noqa: E402
 
 from mer_ros.audio.pooling import pool_clips  # noqa: E402
 from mer_ros.models.calibration import softmax  # noqa: E402
+from mer_ros.models.processor import has_bfloat16  # noqa: E402
 
 _log = logging.getLogger('audio_lite')
 
@@ -125,7 +126,7 @@ def train(args: argparse.Namespace, batches: Batches, dev: WindowSet) -> nn.Modu
             group['lr'] = rate(step, args.steps, args.fall, args.rate)
         x, target = batches.draw()
         network.train()
-        with torch.autocast('cpu', torch.bfloat16):
+        with torch.autocast('cpu', torch.bfloat16, enabled=has_bfloat16()):
             logits = network(x)
         loss = smoothed_loss(logits, target, 0.05)
         optimiser.zero_grad()

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT
+from mer_ros.models.processor import has_bfloat16
 
 FERPLUS_TO_OURS: tuple[int, ...] = (4, 5, 6, 1, 3, 2, 0)
 """FER+ columns (neutral, happiness, surprise, sadness, anger, disgust, fear) in our order."""
@@ -99,15 +100,16 @@ def _alike(
 ) -> NDArray[np.int64]:
     """Return (P, 2) pairs (row of images, row of others) that show one picture, or its mirror.
 
-    All pairs are compared in bfloat16, which takes seconds; the few that come near are compared
-    again in full.
+    All pairs are compared in bfloat16 where the processor has it, which takes seconds; the few that
+    come near are compared again in full.
     """
     ours, pairs = torch.from_numpy(_thumbnails(images)), []
+    kind = torch.bfloat16 if has_bfloat16() else torch.float32
     for seen in (others, others[:, :, ::-1]):
         theirs = torch.from_numpy(_thumbnails(seen))
-        short = theirs.bfloat16().T.contiguous()
+        short = theirs.to(kind).T.contiguous()
         for start in range(0, len(ours), chunk):
-            near = ours[start : start + chunk].bfloat16() @ short > NEAR_DUPLICATE - 0.01
+            near = ours[start : start + chunk].to(kind) @ short > NEAR_DUPLICATE - 0.01
             row, other = torch.nonzero(near, as_tuple=True)
             row += start
             same = (ours[row] * theirs[other]).sum(dim=1) > NEAR_DUPLICATE

@@ -24,6 +24,7 @@ from mer_ros.emotions import COUNT
 from training.face_data import CLASSES, HELD_OUT, FaceSet, load, split
 from training.face_export import export
 from training.face_net import FaceNet, predict
+from training.face_start import net_from_onnx
 from training.face_training import Recipe, Training
 
 
@@ -57,6 +58,14 @@ def teacher_targets(checkpoints: list[Path], fit: FaceSet) -> Tensor:
     return total / len(checkpoints)
 
 
+def start_weights(path: Path, fit: FaceSet) -> dict[str, Tensor]:
+    """Return the weights of an earlier run: of its checkpoint, or of what it shipped."""
+    if path.suffix == '.onnx':
+        return net_from_onnx(path, fit.images).state_dict()
+    weights: dict[str, Tensor] = torch.load(path, weights_only=True)['average']
+    return weights
+
+
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
@@ -76,7 +85,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--teachers', type=Path, nargs='*', default=[], help='last.pt of other runs'
     )
-    parser.add_argument('--start', type=Path, help='last.pt of an earlier run to start from')
+    parser.add_argument(
+        '--start', type=Path, help='last.pt or face_lite.onnx of an earlier run to start from'
+    )
     parser.add_argument('--resume', action='store_true', help='go on from the run folder')
     parser.add_argument('--export-only', action='store_true', help='export the run as it stands')
     parser.add_argument(
@@ -104,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     last, log = options.run / 'last.pt', options.run / 'log.jsonl'
     training = Training(fit, targets, recipe)
     if options.start:
-        training.start_from(torch.load(options.start, weights_only=True))
+        training.start_from(start_weights(options.start, fit))
     if options.resume or options.export_only:
         if not last.exists():
             raise SystemExit(f'{last} does not exist: run without --resume first')

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mer_ros.models.processor import has_bfloat16
 from training.face_augment import Augmentation
 from training.face_data import CLASSES, FaceSet
 from training.face_negatives import Negatives, backgrounds
@@ -109,12 +110,13 @@ class Training:
         )
         self._augment = Augmentation(self.generator, recipe.strength)
         self._negatives = Negatives(self.generator, backgrounds())
+        self._bfloat16 = has_bfloat16()
         self.epoch = 0
 
-    def start_from(self, state: dict[str, Any]) -> None:
-        """Begin with the averaged weights of another run: a restart of the learning rate."""
-        self.net.load_state_dict(state['average'])
-        self.average.net.load_state_dict(state['average'])
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin with the weights of another run: a restart of the learning rate."""
+        self.net.load_state_dict(weights)
+        self.average.net.load_state_dict(weights)
 
     def state(self) -> dict[str, Any]:
         """Return all that :meth:`restore` needs to go on as if nothing had happened."""
@@ -181,7 +183,7 @@ class Training:
                 group['lr'] = rate
             images, targets, weights, usable = self._batch(rows)
             images = images.to(memory_format=torch.channels_last)
-            with torch.autocast('cpu', torch.bfloat16):
+            with torch.autocast('cpu', torch.bfloat16, enabled=self._bfloat16):
                 logits, face = self.net(images)
             each = -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
             emotion = (each * weights).sum() / recipe.batch

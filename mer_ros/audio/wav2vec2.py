@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from mer_ros.estimates import uniform
 from mer_ros.models import store
 from mer_ros.models.card import ModelCard
 from mer_ros.models.errors import ModelError
+from mer_ros.models.processor import has_bfloat16
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +27,6 @@ AGREEMENT = 0.05
 
 _PROBES = 4
 _WINDOW = 16_000
-
-
-def _has_bfloat16() -> bool:
-    """Return whether the CPU multiplies bfloat16 in hardware (Linux; False elsewhere)."""
-    if platform.system() != 'Linux':
-        return False
-    flags = set(Path('/proc/cpuinfo').read_text(encoding='utf-8', errors='replace').split())
-    return bool(flags & {'avx512_bf16', 'amx_bf16', 'bf16'})
 
 
 def _probes() -> NDArray[np.float32]:
@@ -116,7 +108,7 @@ class Wav2Vec2Classifier:
 
         wanted = [self._dtype]
         if self._dtype == 'auto':
-            fast = device == 'cuda' or _has_bfloat16()
+            fast = device == 'cuda' or has_bfloat16()
             wanted = ['bfloat16', 'float32'] if fast else ['int8', 'float32']
         self._body, self._head, self._target = body, head, ('cpu', torch.float32)
         probes = _probes()
