@@ -23,7 +23,7 @@ from mer_ros.models.calibration import calibrate, fit_temperature
 from training.face_data import FaceSet
 from training.face_net import SIZE, DeployedFaceNet, FaceNet, predict
 
-VERSION = '1.1'
+VERSION = '1.2'
 LICENCE = 'LicenseRef-FER2013-research-use'
 MAX_DIFFERENCE = 1e-4
 RESAMPLES = 2000

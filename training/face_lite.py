@@ -11,6 +11,7 @@ part of train that is held out. Needs the packages of ``training/README.md``.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,8 @@ def main(argv: list[str] | None = None) -> int:
         print(' '.join(f'{k} {v:.4f}' if k != 'epoch' else f'{k} {v}' for k, v in row.items()),
               flush=True)  # fmt: skip
     used = vars(recipe) | {'epochs': training.epoch, 'command': 'python -m training.face_lite'}
+    if options.start:
+        used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()
     card = export(training.average.net, held_out, valid, options.out or options.run, used)
     print(json.dumps(card['metrics']))
     return 0
