@@ -1,10 +1,15 @@
 """What each part of the fusion brings, on clips of people it was not fitted on.
 
     PYTHONPATH=. python3 benchmarks/fusion.py --data ../shared/data/fusion/ravdess_posteriors.csv
+    PYTHONPATH=. python3 benchmarks/fusion.py --data … --memory
 
 Fits once on the other folds, then takes away or changes one thing at a time. "running" knows the
-clips of the same person before, as the node does, "recording" all clips, later ones included.
-"swapped": the voices of half of the clips are another clip's, mean of five draws.
+clips before in a stream, as the node does (mean of five streams), "recording" all clips, later
+ones included. "swapped": the voices of half of the clips are another clip's, mean of five draws.
+
+``--memory`` changes how trust and baselines are forgotten, on streams of own voices, of
+half-swapped ones, and of own voices until the middle and half-swapped ones from there on; and says
+what each fold would take for the trust by the accuracy over all three on the other folds.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +26,43 @@ from numpy.typing import NDArray
 
 from mer_ros.cli.evaluate_fusion import FACE_BACKENDS
 from mer_ros.emotions import Emotion
+from mer_ros.fusion import context, trust
 from mer_ros.fusion.clips import ClipTable, read
 from mer_ros.fusion.combination import Statement, calibrated, combine
 from mer_ros.fusion.fitting import KERNEL_WIDTHS, fit_agreement, swapped
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import posterior
-from mer_ros.fusion.validation import ContextKind, Part, fitted_parts, fuse
+from mer_ros.fusion.validation import ContextKind, Part, fitted_parts, fuse, stream_orders
 from mer_ros.metrics import score
 
 Table = NDArray[np.float64]
 Change = Callable[[FusionParameters, ClipTable], FusionParameters]
 
 DRAWS = 5
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How trust and baselines are forgotten; the defaults are those of the engine."""
+
+    change_s: float = trust.CHANGE_S
+    baseline_memory_s: float = context.BASELINE_MEMORY_S
+    own_share: float = context.OWN_SHARE
+
+    def use(self) -> None:
+        """Make it the engine's."""
+        trust.CHANGE_S = self.change_s
+        context.BASELINE_MEMORY_S = self.baseline_memory_s
+        context.OWN_SHARE = self.own_share
+
+
+TRUST_MEMORIES = tuple(Memory(change_s=seconds) for seconds in (300.0, 1000.0, 3000.0, 10_000.0))
+BASELINE_MEMORIES = (
+    Memory(baseline_memory_s=180.0),
+    Memory(baseline_memory_s=180.0, own_share=1.0),
+    Memory(own_share=1.0),
+    Memory(own_share=0.25),
+)
 
 
 def changed(parts: list[Part], change: Change) -> list[Part]:
@@ -42,19 +72,61 @@ def changed(parts: list[Part], change: Change) -> list[Part]:
 
 def figures(clips: ClipTable, parts: list[Part], kind: ContextKind) -> dict[str, float]:
     """Return accuracy and ECE with own voices, and accuracy with half of them swapped."""
-    own, trust = fuse(clips, clips.audio, parts, kind)
-    scores = score(clips.labels, own)
-    draws = []
-    for draw in range(DRAWS):
+    orders = stream_orders(clips.subjects, DRAWS)
+    owns, draws = [], []
+    for draw, order in enumerate(orders):
+        if kind is ContextKind.RUNNING or not owns:
+            owns.append(fuse(clips, clips.audio, parts, kind, order))
         foreign = clips.audio[swapped(len(clips.labels), 0.5, 100 + draw)]
-        table, _ = fuse(clips, foreign, parts, kind)
+        table, _ = fuse(clips, foreign, parts, kind, order)
         draws.append(score(clips.labels, table)['accuracy'])
+    scores = [score(clips.labels, table) for table, _ in owns]
     return {
-        'accuracy': round(scores['accuracy'], 4),
-        'ece': round(scores['ece'], 4),
+        'accuracy': round(float(np.mean([each['accuracy'] for each in scores])), 4),
+        'ece': round(float(np.mean([each['ece'] for each in scores])), 4),
         'swapped': round(float(np.mean(draws)), 4),
-        'trust': round(trust, 3),
+        'trust': round(float(np.mean([trusted for _, trusted in owns])), 3),
     }
+
+
+def streams(clips: ClipTable) -> dict[str, list[Table]]:
+    """Return the voices of each kind of stream, one table (N, 7) for each order."""
+    count = len(clips.labels)
+    voices: dict[str, list[Table]] = {'own': [], 'swapped': [], 'swapped from the middle': []}
+    for draw, order in enumerate(stream_orders(clips.subjects, DRAWS)):
+        late = np.arange(count)
+        half = order[count // 2 :]
+        late[half] = half[swapped(half.size, 0.5, 500 + draw)]
+        rows = (np.arange(count), swapped(count, 0.5, 100 + draw), late)
+        for voice, each in zip(voices.values(), rows, strict=True):
+            voice.append(clips.audio[each])
+    return voices
+
+
+def memories(clips: ClipTable, parts: list[Part]) -> None:
+    """Print the accuracy and the loss under each memory, and which one each fold takes."""
+    voices, orders = streams(clips), stream_orders(clips.subjects, DRAWS)
+    rows = np.arange(len(clips.labels))
+    overall: dict[Memory, Table] = {}
+    for memory in (*TRUST_MEMORIES, Memory(), *BASELINE_MEMORIES):
+        memory.use()
+        figures, hits = {}, []
+        for name, tables in voices.items():
+            fused = [
+                fuse(clips, table, parts, ContextKind.RUNNING, order)[0]
+                for table, order in zip(tables, orders, strict=True)
+            ]
+            right = np.mean([table.argmax(axis=1) == clips.labels for table in fused], axis=0)
+            loss = -np.mean([np.log(table[rows, clips.labels]) for table in fused])
+            hits.append(right)
+            figures[name] = {'accuracy': round(right.mean(), 4), 'loss': round(float(loss), 4)}
+        overall[memory] = np.mean(hits, axis=0)
+        print(memory, json.dumps(figures), flush=True)
+    Memory().use()
+    for fold in np.unique(clips.folds):
+        others = clips.folds != fold
+        best = max((*TRUST_MEMORIES, Memory()), key=lambda memory: overall[memory][others].mean())
+        print(f'fold {fold} takes', best, flush=True)
 
 
 def with_kernel(width: float) -> Change:
@@ -101,10 +173,15 @@ def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     parser.add_argument('--data', type=Path, required=True)
+    parser.add_argument('--memory', action='store_true', help='only how things are forgotten')
     arguments = parser.parse_args()
     for backend in FACE_BACKENDS:
         clips = read(arguments.data, backend)
         parts = fitted_parts(clips, None)
+        if arguments.memory:
+            print(backend)
+            memories(clips, parts)
+            continue
         changes: dict[str, Change] = {
             'as fitted': lambda parameters, _: parameters,
             'no baselines': lambda parameters, _: replace(parameters, baseline_utterances=0.0),

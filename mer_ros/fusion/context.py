@@ -4,11 +4,12 @@ Two things that no single window shows, but a minute of them does:
 
 * **Trust.** P(the voice belongs to the face it is bound to): the mean of the posterior of the
   share of own voices, given the agreement of each utterance (:mod:`~mer_ros.fusion.trust`).
-  What was heard long ago counts less, as an exponent of its likelihood.
+  The share may change at any time, which is how it is forgotten.
 * **Baseline.** Some resting faces look sad, some smile. Where parameters were fitted for it, the
   bias of a face's log probabilities is learned so that over many utterances the face says each
-  emotion as often as its voice does: an online step on the cross-entropy between both. Half of
-  it is learned for all faces together (camera, light), half for each. Compare
+  emotion as often as its voice does: an online step on the cross-entropy between both. One part
+  of it is learned for all faces together (camera, light), one for each face, which is quicker,
+  since nobody else's utterances teach it. Compare
   the subject-wise normalisation of Busso et al. (2013), "Iterative feature normalization scheme
   for automatic emotion detection from speech", IEEE Trans. Affective Computing 4, 386-397.
 
@@ -25,15 +26,19 @@ from numpy.typing import NDArray
 from mer_ros.emotions import COUNT
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.reliability import log_agreement
-from mer_ros.fusion.trust import SHARES, expected_share, log_likelihood, log_prior
+from mer_ros.fusion.trust import SHARES, aged, expected_share, log_likelihood, log_prior
 
 Table = NDArray[np.float64]
 
 UTTERANCE_S = 3.0
 """So much speech counts as one independent observation; a clip of RAVDESS lasts about that."""
 
-MEMORY_S = 180.0
-"""Time constant of forgetting."""
+BASELINE_MEMORY_S = 1800.0
+"""Time constant of forgetting how much a baseline has learned, so that it never stands still."""
+
+OWN_SHARE = 0.5
+"""A face's own bias has so much of the inertia of the common one (``baseline_utterances``). It and
+the memory were chosen by ``benchmarks/fusion.py --memory``."""
 
 CURVATURE = 0.12
 """p (1 - p) at p = 1/7: how fast a mean probability follows a bias, for the step's size."""
@@ -81,16 +86,18 @@ class Context:
             parameters: of this pair of backends.
         """
         agreement = log_agreement(face, audio, parameters.prior_array(), parameters.kernel_width)
-        kept = 1.0
+        elapsed_s = 0.0
         if self._stamp_ns is not None:
-            kept = math.exp(-max(stamp_ns - self._stamp_ns, 0) / 1e9 / MEMORY_S)
+            elapsed_s = max(stamp_ns - self._stamp_ns, 0) / 1e9
         self._stamp_ns = stamp_ns
         said = log_likelihood(parameters.log_bayes_factor(agreement))
-        self._heard = kept * self._heard + amount * said
+        self._heard = aged(self._heard, parameters.in_order, elapsed_s) + amount * said
         if parameters.baseline_utterances > 0.0:
-            for name in (EVERYBODY, subject):
+            kept = math.exp(-elapsed_s / BASELINE_MEMORY_S)
+            for name, share in ((EVERYBODY, 1.0), (subject, OWN_SHARE)):
                 learned = kept * self._learned.get(name, 0.0) + amount
-                step = amount / (parameters.baseline_utterances + CURVATURE * learned)
+                worth = share * parameters.baseline_utterances
+                step = amount / (worth + CURVATURE * learned)
                 bias = self._biases.get(name, np.zeros(COUNT, np.float64)) + step * (audio - face)
                 self._biases[name] = bias - bias.mean()
                 self._learned[name] = learned

@@ -40,8 +40,8 @@ class FusionParameters:
         agreement_bias: added to it.
         in_order: P(nearly every voice that is bound to a face belongs to it), before anything
             was heard; else any share of them may (:mod:`~mer_ros.fusion.trust`).
-        baseline_utterances: the same for a face's own bias (a resting face that looks sad), which
-            is learned from its voice; 0 = it is not learned.
+        baseline_utterances: how many utterances the belief is worth that faces have no bias (a
+            resting face that looks sad); it is learned from the voice. 0 = it is not learned.
         note: where the numbers come from.
     """
 

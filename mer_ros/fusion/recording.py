@@ -1,7 +1,7 @@
 """Fuses a table of clips, one pair of distributions each, with the engine's arithmetic.
 
 The context of :mod:`~mer_ros.fusion.context` (trust in the voice, baselines of the faces) is one of
-three: **running**, what the engine would know from the clips of the same person before; the whole
+three: **running**, what the engine would know from the clips before in a stream of them; the whole
 **recording**, estimated from all clips at once, later ones included, without labels; or none.
 """
 
@@ -47,29 +47,39 @@ def no_context(clips: int, parameters: FusionParameters) -> RecordingContext:
 
 
 def running_context(
-    face: Table, audio: Table, subjects: NDArray[np.int64], parameters: FusionParameters
+    face: Table,
+    audio: Table,
+    subjects: NDArray[np.int64],
+    parameters: Sequence[FusionParameters],
+    order: NDArray[np.int64],
 ) -> RecordingContext:
-    """Return what the engine's own context says before each clip.
+    """Return what the engine's own context says before each clip of a stream.
 
-    Each person is a recording of their own: one clip after another in the order of the table,
-    :data:`UTTERANCE_S` apart, both modalities fully reliable.
+    One context lives as long as the stream, as in the node: trust and the common baseline go on
+    from person to person. Clips are :data:`UTTERANCE_S` apart, both modalities fully reliable.
 
     Args:
         face: (N, 7) as its backend gives it.
         audio: (N, 7) as its backend gives it.
         subjects: (N,) who is seen in each clip.
-        parameters: of this pair of backends.
+        parameters: (N) to fuse each clip with.
+        order: (N,) the rows as they follow each other in the stream.
     """
-    log_face = log_floored(temper(face, parameters.face_temperature))
-    voice = temper(audio, parameters.audio_temperature)
-    trust, baselines = np.empty(len(face), np.float64), np.empty_like(log_face)
-    for name in np.unique(subjects):
-        context = Context()
-        for place, row in enumerate(np.flatnonzero(subjects == name)):
-            trust[row], baselines[row] = context.trust(parameters), context.baseline('face')
-            seen = softmax(log_face[row] + baselines[row])
-            stamp_ns = round(place * UTTERANCE_S * 1e9)
-            context.observe('face', seen, voice[row], 1.0, stamp_ns, parameters)
+    trust, baselines = np.empty(len(face), np.float64), np.empty(face.shape, np.float64)
+    context = Context()
+    for place, row in enumerate(order):
+        fitted, name = parameters[row], str(subjects[row])
+        context.forget({name})
+        trust[row], baselines[row] = context.trust(fitted), context.baseline(name)
+        log_face = log_floored(temper(face[row], fitted.face_temperature))
+        context.observe(
+            name,
+            softmax(log_face + baselines[row]),
+            temper(audio[row], fitted.audio_temperature),
+            1.0,
+            round(place * UTTERANCE_S * 1e9),
+            fitted,
+        )
     return RecordingContext(trust, baselines)
 
 

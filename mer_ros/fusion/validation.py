@@ -28,7 +28,7 @@ class ContextKind(Enum):
     """What the fusion of a clip may know beside the clip itself, never a label."""
 
     RUNNING = 'running'
-    """The clips of the same person before it, as the node does."""
+    """The clips before it in a stream of all of them, as the node does."""
     RECORDING = 'recording'
     """All clips of the table, later ones included."""
     NONE = 'none'
@@ -83,11 +83,39 @@ def swapped_rows(count: int) -> NDArray[np.int64]:
     return order
 
 
+def stream_orders(subjects: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """Return (N,) rows for each of some streams: person after person, clips shuffled in each.
+
+    A table that is sorted by label would tell a running context what comes next; these orders
+    (seeded) depend on who is in each row and on nothing else that is in the table.
+    """
+    orders = []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        people = rng.permutation(np.unique(subjects))
+        rows = [rng.permutation(np.flatnonzero(subjects == person)) for person in people]
+        orders.append(np.concatenate(rows))
+    return orders
+
+
 def fuse(
-    clips: ClipTable, audio: Table, parts: list[Part], kind: ContextKind
+    clips: ClipTable,
+    audio: Table,
+    parts: list[Part],
+    kind: ContextKind,
+    order: NDArray[np.int64] | None = None,
 ) -> tuple[Table, float]:
-    """Return (N, 7) fused probabilities of the clips with these voices, and the mean trust."""
-    contexts = _contexts(clips, audio, parts, kind)
+    """Return (N, 7) fused probabilities of the clips with these voices, and the mean trust.
+
+    Args:
+        clips: whose faces are fused; each is in one of the parts.
+        audio: (N, 7) the voice that each is fused with.
+        parts: who is fused with what.
+        kind: what is known beside a clip.
+        order: (N,) rows as they follow each other where that matters (``RUNNING``); the first of
+            :func:`stream_orders` if None.
+    """
+    contexts = _contexts(clips, audio, parts, kind, order)
     fused, trust = np.empty_like(clips.face), np.empty(len(clips.face), np.float64)
     for part, context in zip(parts, contexts, strict=True):
         trust[part.rows] = context.trust
@@ -98,20 +126,22 @@ def fuse(
 
 
 def _contexts(
-    clips: ClipTable, audio: Table, parts: list[Part], kind: ContextKind
+    clips: ClipTable,
+    audio: Table,
+    parts: list[Part],
+    kind: ContextKind,
+    order: NDArray[np.int64] | None,
 ) -> list[RecordingContext]:
     if kind is ContextKind.NONE:
         return [no_context(int(part.rows.sum()), part.parameters) for part in parts]
     if kind is ContextKind.RUNNING:
-        return [
-            running_context(
-                clips.face[part.rows],
-                audio[part.rows],
-                clips.subjects[part.rows],
-                part.parameters,
-            )
-            for part in parts
-        ]
+        if order is None:
+            order = stream_orders(clips.subjects, 1)[0]
+        owner = np.argmax([part.rows for part in parts], axis=0)
+        fitted = [parts[index].parameters for index in owner]
+        whole = running_context(clips.face, audio, clips.subjects, fitted, order)
+        before = np.asarray(whole.trust)
+        return [RecordingContext(before[part.rows], whole.baselines[part.rows]) for part in parts]
     learned, agreements = [], []
     for part in parts:
         face, voice = clips.face[part.rows], audio[part.rows]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from fusion_arrays import SECOND, sharp
 
 from mer_ros.fusion.context import Context
@@ -33,7 +34,7 @@ def test_nothing_is_learned_from_what_is_worthless() -> None:
     context = Context()
     for count in range(40):
         context.observe('face_1', sharp(0), sharp(3), 0.0, count * SECOND, PARAMETERS)
-    assert context.trust(PARAMETERS) == Context().trust(PARAMETERS)
+    assert context.trust(PARAMETERS) == pytest.approx(Context().trust(PARAMETERS))
     assert not context.baseline('face_1').any()
 
 
@@ -51,6 +52,14 @@ def test_a_face_that_always_looks_sad_is_centred_on_its_voice() -> None:
             late.append(face)
     assert abs(np.mean(late, axis=0)[4] - 1 / 7) < 0.06
     assert context.baseline('face_1')[4] < -1.0
+
+
+def test_a_face_learns_its_own_baseline_quicker_than_that_of_all_faces() -> None:
+    context = Context()
+    context.observe('face_1', sharp(4), sharp(0), 1.0, 0, PARAMETERS)
+    common, both = context.baseline('face_2'), context.baseline('face_1')
+    own = both - common
+    assert np.abs(own).max() > 1.5 * np.abs(common).max() > 0.0
 
 
 def test_no_baseline_is_learned_where_none_was_fitted() -> None:

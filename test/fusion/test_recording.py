@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mer_ros.fusion.combination import Statement, calibrated, combine
+from mer_ros.fusion.context import UTTERANCE_S, Context
 from mer_ros.fusion.fitting import swapped
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import posterior
@@ -102,8 +103,28 @@ def test_the_running_context_ends_near_that_of_the_recording() -> None:
     foreign = audio[swapped(len(audio), 0.5, 5)]
     nobody = np.zeros(len(face), np.int64)
     whole = learn_context(face, foreign, nobody, PARAMETERS)
-    running = running_context(face, foreign, nobody, PARAMETERS)
+    fitted, order = [PARAMETERS] * len(face), np.arange(len(face))
+    running = running_context(face, foreign, nobody, fitted, order)
     assert running.trust[0] == no_context(1, PARAMETERS).trust
     assert not running.baselines[0].any()
     assert running.trust[-1] == pytest.approx(whole.trust, abs=0.2)
     assert running.baselines[-100:, 4].mean() < -0.5
+
+
+def test_the_running_context_is_that_of_a_node_which_meets_one_person_after_another() -> None:
+    face, audio, _ = clips(60, bias=2.0)
+    subjects = np.arange(60) // 20
+    order = np.random.default_rng(3).permutation(60)
+    order = np.concatenate([order[subjects[order] == person] for person in (2, 0, 1)])
+    running = running_context(face, audio, subjects, [PARAMETERS] * 60, order)
+    context = Context()
+    for place, row in enumerate(order):
+        name = f'face_{subjects[row]}'
+        assert running.trust[row] == pytest.approx(context.trust(PARAMETERS))
+        np.testing.assert_allclose(running.baselines[row], context.baseline(name), atol=1e-12)
+        said = calibrated(Statement(0, face[row], 1.0), 1.5, context.baseline(name))
+        voice = calibrated(Statement(0, audio[row], 1.0), 2.0, np.zeros(7))
+        stamp_ns = round(place * UTTERANCE_S * 1e9)
+        context.observe(name, said.probabilities, voice.probabilities, 1.0, stamp_ns, PARAMETERS)
+    first = next(row for row in order if subjects[row] == 0)
+    assert np.abs(running.baselines[first]).max() > 0.0  # what all share goes on

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer_ros.fusion.trust import SHARES, expected_share, log_likelihood, log_prior
+from mer_ros.fusion.trust import (
+    CHANGE_S,
+    SHARES,
+    aged,
+    expected_share,
+    log_likelihood,
+    log_prior,
+)
 
 
 def test_the_prior_is_a_distribution_over_the_shares() -> None:
@@ -45,3 +52,52 @@ def test_agreement_raises_and_disagreement_lowers_the_trust(said: float, in_orde
 
 def test_utterances_that_say_nothing_change_nothing() -> None:
     np.testing.assert_allclose(log_likelihood(np.zeros(3)), 0.0, atol=1e-12)
+
+
+def trust_after(said: list[float], in_order: float = 0.7, every_s: float = 3.0) -> float:
+    """Return the trust after utterances with these log Bayes factors."""
+    heard = np.zeros(SHARES.size)
+    for factor in said:
+        heard = aged(heard, in_order, every_s) + log_likelihood(factor)
+    return expected_share(log_prior(in_order) + heard)
+
+
+def test_hours_of_good_voices_do_not_hold_the_trust_up_when_they_turn_bad() -> None:
+    assert trust_after([2.0] * 1000) > 0.95
+    assert trust_after([2.0] * 1000 + [-2.0] * 15) < 0.5
+
+
+def test_trust_comes_back_after_hours_of_bad_voices() -> None:
+    assert trust_after([-2.0] * 1000) < 0.05
+    assert trust_after([-2.0] * 1000 + [2.0] * 30) > 0.9
+
+
+def test_a_lone_contradiction_does_not_shake_a_recording_that_is_in_order() -> None:
+    assert trust_after([2.0] * 100 + [-3.0]) > 0.93
+
+
+def test_nothing_is_forgotten_in_no_time_and_everything_in_a_week() -> None:
+    heard = log_likelihood([-1.0] * 20).sum(axis=0)
+    np.testing.assert_array_equal(aged(heard, 0.7, 0.0), heard)
+    np.testing.assert_allclose(aged(heard, 0.7, 60 * CHANGE_S), 0.0, atol=1e-9)
+
+
+@given(st.floats(0.0, 1e6), st.floats(0.01, 0.99), st.lists(st.floats(-40.0, 40.0), max_size=30))
+def test_with_time_the_trust_only_goes_back_towards_what_was_expected(
+    elapsed_s: float, in_order: float, said: list[float]
+) -> None:
+    prior = log_prior(in_order)
+    heard = log_likelihood(np.array(said)).sum(axis=0)
+    expected, before = expected_share(prior), expected_share(prior + heard)
+    after = expected_share(prior + aged(heard, in_order, elapsed_s))
+    assert min(before, expected) - 1e-9 <= after <= max(before, expected) + 1e-9
+
+
+@given(st.floats(-500.0, 500.0), st.floats(0.0, 1e5))
+def test_a_constant_in_the_log_likelihood_means_nothing(constant: float, elapsed_s: float) -> None:
+    heard = log_likelihood([-1.0, 2.0, 0.5]).sum(axis=0)
+    one, other = (
+        expected_share(log_prior(0.7) + aged(each, 0.7, elapsed_s))
+        for each in (heard, heard + constant)
+    )
+    assert one == pytest.approx(other)
