@@ -34,7 +34,7 @@ setup(
         'deepface': ['deepface>=0.0.103', 'retina-face>=0.0.19', 'werkzeug'],
         'test': requirements('test'),
         'train': ['onnx', 'soundfile', 'torch'],
-        'wav2vec2': ['safetensors', 'torch', 'transformers'],
+        'wav2vec2': ['onnx', 'safetensors', 'torch', 'transformers'],
     },
     entry_points={'console_scripts': ['mer = mer_ros.cli.main:main']},
     zip_safe=False,

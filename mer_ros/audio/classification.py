@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mer_ros.audio.chunk import Samples
 
@@ -31,4 +31,16 @@ class AudioClassifier(Protocol):
 
         Raises:
             AudioError, ModelError: not loaded, or the model failed.
+        """
+
+
+@runtime_checkable
+class EmbeddingClassifier(AudioClassifier, Protocol):
+    """One that can give the vectors that it classifies by as well."""
+
+    def classify_with_embeddings(self, windows: Samples) -> tuple[Samples, Samples]:
+        """Return what ``classify`` returns, and the (N, E) float32 embeddings, in one go.
+
+        Raises:
+            AudioError, ModelError: as ``classify``.
         """

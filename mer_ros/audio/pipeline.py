@@ -16,7 +16,7 @@ from mer_ros.audio import quality
 from mer_ros.audio.activity import ActivityDetector
 from mer_ros.audio.background import Background
 from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
-from mer_ros.audio.classification import AudioClassifier
+from mer_ros.audio.classification import AudioClassifier, EmbeddingClassifier
 from mer_ros.audio.conditioning import normalise, reduce_noise
 from mer_ros.audio.features import AudioFeatures, extract
 from mer_ros.audio.intake import Intake
@@ -25,6 +25,7 @@ from mer_ros.audio.timeline import Continuity, Placement
 from mer_ros.audio.windows import SAMPLE_NS, Window, WindowBuffer
 from mer_ros.emotions import COUNT, valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality
+from mer_ros.models.errors import ModelError
 
 SUBJECT = 'audio'
 
@@ -81,6 +82,11 @@ class AudioPipeline:
     Attributes:
         settings: may be replaced while it runs; the speech threshold, normalisation and noise
             reduction follow with the next window, the rest stays as the pipeline was made.
+        embedding: (E,) float32 that the last window was classified by; None without speech, or
+            where the settings do not ask for embeddings.
+
+    Raises:
+        ModelError: embeddings are asked for, and the classifier has none.
     """
 
     def __init__(
@@ -98,6 +104,8 @@ class AudioPipeline:
         )
         self._intake = Intake(self._buffer, self.settings)
         self._prior = self.settings.prior()
+        self.embedding: Samples | None = None
+        self._embedder = _embedder(classifier) if self.settings.embeddings else None
         self._lock = threading.Lock()
         self._work = threading.Lock()
         self._frame_id = ''
@@ -109,6 +117,17 @@ class AudioPipeline:
         """What is running: ``('audio:silero+lite@1.0',)``."""
         classifier = self._classifier
         return (f'audio:{self._activity.name}+{classifier.name}@{classifier.version}',)
+
+    @property
+    def embedder(self) -> str:
+        """What makes the embeddings, ``'wav2vec2@1.0'``; empty where none are asked for."""
+        embedder = self._embedder
+        return f'{embedder.name}@{embedder.version}' if embedder is not None else ''
+
+    @property
+    def chosen(self) -> str:
+        """What the classifier chose to run on, in words; empty where it has no choice."""
+        return str(getattr(self._classifier, 'chosen', ''))
 
     @property
     def health(self) -> AudioHealth:
@@ -185,8 +204,11 @@ class AudioPipeline:
         speech = speech_probability(window)
         assessed = quality.assess(window)
         estimate = Estimate(SUBJECT, speaking=speech, label_since_ns=window.stamp_ns)
+        self.embedding = None
         if speech >= self.settings.speech_threshold and window.speech.size:
-            estimate = _decided(estimate, self.probabilities([window])[0], assessed.reliability)
+            answers, embeddings = self._answers([window])
+            self.embedding = None if embeddings is None else embeddings[0]
+            estimate = _decided(estimate, answers[0], assessed.reliability)
         else:
             estimate = replace(estimate, probabilities=self._prior.copy())
         array = EstimateArray(
@@ -217,13 +239,21 @@ class AudioPipeline:
         """
         if not windows:
             return np.zeros((0, COUNT), np.float32)
-        answers = self._classifier.classify(np.stack([self._conditioned(w) for w in windows]))
+        return self._answers(windows)[0]
+
+    def _answers(self, windows: Sequence[Window]) -> tuple[Samples, Samples | None]:
+        batch = np.stack([self._conditioned(window) for window in windows])
+        embeddings = None
+        if self._embedder is None:
+            answers = self._classifier.classify(batch)
+        else:
+            answers, embeddings = self._embedder.classify_with_embeddings(batch)
         if answers.shape != (len(windows), COUNT) or not np.isfinite(answers).all():
             raise AudioError(
                 f'audio classifier {self._classifier.name!r} gave {answers.shape} values that '
                 'are no probabilities; check it with `mer models verify`'
             )
-        return answers
+        return answers, embeddings
 
     def _conditioned(self, window: Window) -> Samples:
         samples, settings = window.samples, self.settings
@@ -234,6 +264,15 @@ class AudioPipeline:
         if settings.normalise:
             samples = normalise(samples, settings.normalise_dbfs, settings.normalise_max_gain_db)
         return samples
+
+
+def _embedder(classifier: AudioClassifier) -> EmbeddingClassifier:
+    if not isinstance(classifier, EmbeddingClassifier):
+        raise ModelError(
+            f'the audio classifier {classifier.name!r} has no embeddings; set classifier to '
+            'wav2vec2, or embeddings to false'
+        )
+    return classifier
 
 
 def speech_probability(window: Window) -> float:

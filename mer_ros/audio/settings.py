@@ -45,6 +45,7 @@ class AudioSettings:
         normalise_max_gain_db: no window is amplified by more.
         noise_reduction: subtract the background's spectrum before a window is classified.
         noise_reduction_strength: how much of the background may go, 0..1.
+        embeddings: keep the embedding that each window with speech was classified by.
         deployed_prior: (7,) class frequencies where the robot works; what is said when
             nothing is heard. Empty is uniform.
 
@@ -66,6 +67,7 @@ class AudioSettings:
     normalise_max_gain_db: float = 30.0
     noise_reduction: bool = False
     noise_reduction_strength: float = 0.8
+    embeddings: bool = False
     deployed_prior: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.audio import wav2vec2_checkpoint
+from mer_ros.audio import wav2vec2_checkpoint, wav2vec2_int8
 from mer_ros.emotions import COUNT, fold
 from mer_ros.estimates import uniform
 from mer_ros.models import store
+from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from mer_ros.models.errors import ModelError
 from mer_ros.models.processor import has_bfloat16
@@ -28,8 +31,14 @@ AGREEMENT = 0.05
 _PROBES = 4
 _WINDOW = 16_000
 
+Array = NDArray[np.float32]
+Network = Callable[[Array], tuple[Array, Array]]
+"""(N, samples) normalised windows, N ≥ 1, to logits (N, 8) and embeddings (N, hidden)."""
+Original = Callable[[], tuple['torch.nn.Module', 'torch.nn.Module']]
+"""Body and head of the checkpoint, read when they are first asked for."""
 
-def _probes() -> NDArray[np.float32]:
+
+def _probes() -> Array:
     """Return (N, 16000) float32 voiced sounds with moving pitch, to compare dtypes on."""
     random = np.random.default_rng(0)
     time = np.arange(_WINDOW) / 16_000
@@ -51,10 +60,11 @@ class Wav2Vec2Classifier:
         dtype: ``auto`` takes bfloat16 where the CPU (or GPU) has it and int8 elsewhere, if the
             probabilities on probe sounds stay within :data:`AGREEMENT` of float32, else float32.
         device: ``auto`` takes CUDA where there is one.
-        threads: of torch; 1 leaves the other core to the face node.
+        threads: of the network; 1 leaves the other core to the face node.
 
     Attributes:
-        chosen: what ``auto`` came to, for diagnostics: ``cpu bfloat16 (max difference 0.004)``.
+        chosen: what ``auto`` came to, for diagnostics: ``cpu bfloat16 (max difference 0.004)``;
+            names the dtype that was refused, if one was.
     """
 
     name = 'wav2vec2'
@@ -75,115 +85,143 @@ class Wav2Vec2Classifier:
         self._temperature = 1.0
         self._words: tuple[str, ...] = ()
         self._normalise = True
-        self._body: torch.nn.Module | None = None
-        self._head: torch.nn.Module | None = None
-        self._target: tuple[str, Any] = ('cpu', None)
+        self._network: Network | None = None
 
     def load(self) -> None:
         """Read the checkpoint, choose the dtype and warm up.
+
+        In 8 bits this takes up to a minute the first time, and a few seconds from then on.
 
         Raises:
             ModelError: torch or transformers is not installed, the checkpoint is missing,
                 damaged or another one, or the device is not there.
         """
         folder = Path(self._path).expanduser() if self._path else store.find('wav2vec2')
-        body, head, self._words, extractor = wav2vec2_checkpoint.read(folder)
-        import torch
-
-        torch.set_num_threads(self._threads)
-        self._normalise = bool(extractor.get('do_normalize', True))
-        card = ModelCard.path_of(folder / 'model.safetensors')
+        self._words, self._normalise = wav2vec2_checkpoint.describe(folder)
+        card = ModelCard.path_of(wav2vec2_checkpoint.weights(folder))
         if card.is_file():
             read = ModelCard.read(card)
             self.version, self._temperature, self.prior = read.version, read.temperature, read.prior
         device = self._device
-        if device == 'auto':
-            device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        elif device == 'cuda' and not torch.cuda.is_available():
-            raise ModelError('device is cuda, but torch sees no GPU; set device to auto or cpu')
-        self._choose(body, head, device)
+        if device != 'cpu':
+            device = 'cuda' if _sees_cuda() else 'cpu'
+            if self._device == 'cuda' and device == 'cpu':
+                raise ModelError('device is cuda, but torch sees no GPU; set device to auto or cpu')
+        self._choose(folder, device)
 
-    def _choose(self, body: torch.nn.Module, head: torch.nn.Module, device: str) -> None:
-        import torch
-
+    def _choose(self, folder: Path, device: str) -> None:
         wanted = [self._dtype]
         if self._dtype == 'auto':
             fast = device == 'cuda' or has_bfloat16()
             wanted = ['bfloat16', 'float32'] if fast else ['int8', 'float32']
-        self._body, self._head, self._target = body, head, ('cpu', torch.float32)
-        probes = _probes()
-        reference = self._probabilities(probes) if wanted != ['float32'] else None
+        original = functools.cache(lambda: _read(folder, self._threads))
+        refused = ''
         for dtype in wanted:
-            self._convert(body, head, dtype, device)
-            difference = 0.0
-            if reference is not None:
-                difference = float(np.abs(self._probabilities(probes) - reference).max())
+            if dtype == 'int8':
+                network, difference = self._int8(folder, device, original)
+            else:
+                network = _TorchNetwork(*original(), dtype, device)
+                difference = self._difference(network, original)
             if self._dtype != 'auto' or dtype == 'float32' or difference <= AGREEMENT:
-                self.chosen = f'{device} {dtype} (max difference {difference:.3f})'
                 break
-        self._probabilities(probes[:1])  # the first window of the size in use is the slow one
+            refused = f'; {dtype} differed by {difference:.3f}'
+        self._network = network
+        self.chosen = f'{device} {dtype} (max difference {difference:.3f}{refused})'
+        self._answers(_probes()[:1])  # the first window of the size in use is the slow one
 
-    def _convert(
-        self, body: torch.nn.Module, head: torch.nn.Module, dtype: str, device: str
-    ) -> None:
-        import torch
+    def _int8(self, folder: Path, device: str, original: Original) -> tuple[Network, float]:
+        if device != 'cpu':
+            raise ModelError('dtype int8 runs on the CPU only; set device to cpu')
 
-        if dtype == 'int8':
-            if device != 'cpu':
-                raise ModelError('dtype int8 runs on the CPU only; set device to cpu')
-            quantise = torch.ao.quantization.quantize_dynamic
-            self._body = quantise(copy.deepcopy(body), {torch.nn.Linear}, dtype=torch.qint8)
-            self._head, self._target = head, ('cpu', torch.float32)
-            return
-        kind = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
-        # The original stays as it is: it is what a dtype that fails its probes falls back to.
-        plain = device == 'cpu' and kind == torch.float32
-        self._body = body if plain else copy.deepcopy(body).to(device=device, dtype=kind)
-        self._head = head if plain else copy.deepcopy(head).to(device=device)
-        self._target = (device, kind)
+        def make(path: Path) -> Network:
+            return wav2vec2_int8.Int8Network(path, self._threads)
 
-    def _hidden(self, windows: NDArray[np.float32]) -> torch.Tensor:
-        """Return the (N, hidden) mean over time of the last layer."""
-        import torch
+        written = wav2vec2_int8.find(folder) or wav2vec2_int8.write(
+            folder, *original(), lambda path: self._difference(make(path), original)
+        )
+        return make(written.path), written.difference
 
-        if self._body is None:
-            raise ModelError('the wav2vec2 classifier is not loaded: call load() first')
-        device, kind = self._target
+    def _difference(self, network: Network, original: Original) -> float:
+        """Return how far probabilities are off float32 at most, on the probes."""
+        probes = self._normalised(_probes())
+        ours, theirs = (
+            self._probabilities(each(probes)[0])
+            for each in (network, _TorchNetwork(*original(), 'float32', 'cpu'))
+        )
+        return float(np.abs(ours - theirs).max())
+
+    def _normalised(self, windows: Array) -> Array:
         values = np.asarray(windows, np.float32)
-        if self._normalise:  # Wav2Vec2FeatureExtractor: zero mean, unit variance
-            centred = values - values.mean(axis=1, keepdims=True)
-            values = centred / np.sqrt(values.var(axis=1, keepdims=True) + 1e-7)
-        with torch.inference_mode():
-            states = self._body(torch.from_numpy(values).to(device, kind)).last_hidden_state
-            return states.float().mean(dim=1)
+        if not self._normalise:
+            return values
+        # Wav2Vec2FeatureExtractor: zero mean, unit variance
+        centred = values - values.mean(axis=1, keepdims=True)
+        result: Array = centred / np.sqrt(values.var(axis=1, keepdims=True) + 1e-7)
+        return result
 
-    def _probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        import torch
+    def _probabilities(self, logits: Array) -> Array:
+        return fold(calibrate(logits, self._temperature), self._words)
 
-        hidden = self._hidden(windows)
-        if self._head is None:
+    def _answers(self, windows: Array) -> tuple[Array, Array]:
+        if self._network is None:
             raise ModelError('the wav2vec2 classifier is not loaded: call load() first')
-        with torch.inference_mode():
-            scores = torch.softmax(self._head(hidden) / self._temperature, dim=1)
-        return fold(scores.cpu().numpy(), self._words)
+        if windows.ndim != 2:
+            raise ModelError(f'windows of shape {windows.shape}, not (N, samples)')
+        logits, embeddings = self._network(self._normalised(windows))
+        return self._probabilities(logits), embeddings
 
-    def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def classify(self, windows: Array) -> Array:
         """Classify (N, 16000) float32 windows of 16 kHz sound, N ≥ 0, to (N, 7) float32.
 
         Raises:
             ModelError: it is not loaded, or the windows have the wrong shape.
         """
-        if windows.ndim != 2:
-            raise ModelError(f'windows of shape {windows.shape}, not (N, samples)')
-        if not len(windows):
-            return np.zeros((0, COUNT), np.float32)
-        return self._probabilities(windows)
+        return self._answers(windows)[0] if len(windows) else np.zeros((0, COUNT), np.float32)
 
-    def embed(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the (N, hidden) float32 embeddings that the head classifies.
+    def classify_with_embeddings(self, windows: Array) -> tuple[Array, Array]:
+        """Return what ``classify`` returns, and the (N, hidden) float32 that the head took; N ≥ 1.
 
         Raises:
-            ModelError: it is not loaded.
+            ModelError: it is not loaded, or the windows have the wrong shape.
         """
-        result: NDArray[np.float32] = self._hidden(windows).cpu().numpy()
-        return result
+        return self._answers(windows)
+
+
+class _TorchNetwork:
+    """Body and head by torch; the ones given stay as they are."""
+
+    def __init__(
+        self, body: torch.nn.Module, head: torch.nn.Module, dtype: str, device: str
+    ) -> None:
+        import torch
+
+        kind = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
+        if (device, kind) != ('cpu', torch.float32):
+            body = copy.deepcopy(body).to(device=device, dtype=kind)
+            head = copy.deepcopy(head).to(device=device)
+        self._body, self._head, self._device, self._kind = body, head, device, kind
+
+    def __call__(self, windows: Array) -> tuple[Array, Array]:
+        """Return logits and embeddings; the mean over time and the head are in float32."""
+        import torch
+
+        with torch.inference_mode():
+            values = torch.from_numpy(windows).to(self._device, self._kind)
+            hidden = self._body(values).last_hidden_state.float().mean(dim=1)
+            return self._head(hidden).cpu().numpy(), hidden.cpu().numpy()
+
+
+def _read(folder: Path, threads: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+    body, head = wav2vec2_checkpoint.read(folder)
+    import torch
+
+    torch.set_num_threads(threads)
+    return body, head
+
+
+def _sees_cuda() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())

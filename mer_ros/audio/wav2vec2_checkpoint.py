@@ -62,23 +62,46 @@ def _json(path: Path) -> dict[str, Any]:
     return value
 
 
+def describe(folder: Path) -> tuple[tuple[str, ...], bool]:
+    """Return the words of the outputs, and whether windows are normalised; needs no torch.
+
+    Raises:
+        ModelError: a file is missing or damaged, or it is another checkpoint.
+    """
+    words = labels(_json(folder / 'config.json'))
+    extractor = _json(folder / 'preprocessor_config.json')
+    if extractor.get('sampling_rate', 16000) != 16000:
+        raise ModelError(f'{folder} expects {extractor["sampling_rate"]} Hz, not 16000 Hz')
+    return words, bool(extractor.get('do_normalize', True))
+
+
+def weights(folder: Path) -> Path:
+    """Return ``model.safetensors``, or ``pytorch_model.bin`` where that is what there is.
+
+    Raises:
+        ModelError: neither is there.
+    """
+    for name in ('model.safetensors', 'pytorch_model.bin'):
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(f'there is no model.safetensors in {folder}; run `mer models pull wav2vec2`')
+
+
 def _tensors(folder: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of ``model.safetensors``, or of ``pytorch_model.bin`` without pickles."""
     import torch
 
-    safe, pickled = folder / 'model.safetensors', folder / 'pytorch_model.bin'
+    path = weights(folder)
     try:
-        if safe.is_file():
+        if path.suffix == '.safetensors':
             from safetensors.torch import load_file
 
-            return dict(load_file(str(safe)))
-        if pickled.is_file():
-            return dict(torch.load(pickled, map_location='cpu', weights_only=True, mmap=True))
+            return dict(load_file(str(path)))
+        return dict(torch.load(path, map_location='cpu', weights_only=True, mmap=True))
     except Exception as error:  # safetensors, zipfile and pickle have no common error class
         raise ModelError(
             f'the weights in {folder} cannot be read: {error}; run `mer models pull wav2vec2`'
         ) from error
-    raise ModelError(f'there is no model.safetensors in {folder}; run `mer models pull wav2vec2`')
 
 
 def _renamed(key: str) -> str:
@@ -88,16 +111,17 @@ def _renamed(key: str) -> str:
     return key
 
 
-def read(folder: Path) -> tuple[torch.nn.Module, torch.nn.Module, tuple[str, ...], dict[str, Any]]:
+def read(folder: Path, fold: bool = True) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Read a checkpoint folder.
 
     Args:
         folder: with ``config.json``, ``model.safetensors`` (or ``pytorch_model.bin``) and
             ``preprocessor_config.json``.
+        fold: compute the positional convolution's weight norm once, not for every window.
 
     Returns:
-        The wav2vec2 body in evaluation mode and float32, the head (which takes (N, hidden) and
-        gives (N, 8)), the words of its outputs, and the feature extractor's configuration.
+        The wav2vec2 body in evaluation mode and float32, and the head, which takes (N, hidden)
+        and gives (N, 8).
 
     Raises:
         ModelError: a file is missing or damaged, or a key is missing, unexpected or of a wrong
@@ -112,9 +136,6 @@ def read(folder: Path) -> tuple[torch.nn.Module, torch.nn.Module, tuple[str, ...
         ) from error
     fields = _json(folder / 'config.json')
     words = labels(fields)
-    extractor = _json(folder / 'preprocessor_config.json')
-    if extractor.get('sampling_rate', 16000) != 16000:
-        raise ModelError(f'{folder} expects {extractor["sampling_rate"]} Hz, not 16000 Hz')
     tensors = _tensors(folder)
     body_tensors = {
         _renamed(key.removeprefix(BODY)): value
@@ -149,6 +170,7 @@ def read(folder: Path) -> tuple[torch.nn.Module, torch.nn.Module, tuple[str, ...
     except RuntimeError as error:
         first = ' '.join(str(error).split())[:400]
         raise ModelError(f'the weights in {folder} do not fit its config.json: {first}') from error
-    # Folding the weight norm once saves computing it for every window.
-    torch.nn.utils.parametrize.remove_parametrizations(body.encoder.pos_conv_embed.conv, 'weight')
-    return body.float().eval(), head.float().eval(), words, extractor
+    if fold:
+        convolution = body.encoder.pos_conv_embed.conv
+        torch.nn.utils.parametrize.remove_parametrizations(convolution, 'weight')
+    return body.float().eval(), head.float().eval()

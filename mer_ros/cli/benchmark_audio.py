@@ -3,42 +3,48 @@
 Reference `afresh`: every window is taken as if it were the first: the speech activity hears all
 of it again from a cold start, then the same classifier and descriptors, without the buffers,
 filters and quality measures of the pipeline. With the classifier wav2vec2 the reference is
-`float32`, the same network as transformers loads it.
+`transformers`: the same with the network as that library runs it, in float32.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mer_ros.audio import wav2vec2_checkpoint
 from mer_ros.audio.chunk import AudioChunk
 from mer_ros.audio.features import extract
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.cli import timing
 from mer_ros.cli.errors import CommandError
-from mer_ros.models import registry
+from mer_ros.models import registry, store
 
 RATE = 16_000
 CHUNK_S = 0.03
 SETTLE_S = 3.0
+OPTIONS = {'dtype': str, 'device': str, 'threads': int}
+"""Of a classifier that runs in several ways, as the node's parameters of these names."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--classifier', default='lite', metavar='NAME', help='default: lite')
     parser.add_argument('--runs', type=int, default=100, help='default: 100')
+    for option, kind in OPTIONS.items():
+        parser.add_argument(f'--{option}', type=kind, help='of the classifier, where it has it')
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print one line of JSON."""
     if args.runs < 1:
         raise CommandError('--runs must be 1 or more')
-    classifier = registry.create('audio_classifier', args.classifier)
+    classifier = registry.create('audio_classifier', args.classifier, **_options(args))
     activity = registry.create('speech_activity', 'silero')
     classifier.load()
     activity.load()
@@ -52,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     hop_s = pipeline.settings.hop_s
     result |= {
         'models': list(pipeline.models),
+        'runs_on': pipeline.chosen,
         'window_s': pipeline.settings.window_s,
         'hop_s': hop_s,
         'share_of_hop': round(result['ms']['p50'] * 1e-3 / hop_s, 4),
@@ -104,23 +111,43 @@ class _Stream:
             self._pipeline.classify(window)
 
 
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    given = {option: getattr(args, option) for option in OPTIONS}
+    return {option: value for option, value in given.items() if value is not None}
+
+
 def _reference_name(args: argparse.Namespace) -> str:
-    return 'float32' if args.classifier == 'wav2vec2' else 'afresh'
+    return 'transformers' if args.classifier == 'wav2vec2' else 'afresh'
 
 
 def _reference(args: argparse.Namespace, classifier: Any, sound: NDArray[np.float32]) -> Any:
     activity = registry.create('speech_activity', 'silero')
     activity.load()
-    plain = classifier
+    classify = classifier.classify
     if args.classifier == 'wav2vec2':
-        plain = registry.create('audio_classifier', 'wav2vec2', dtype='float32')
-        plain.load()
+        classify = _transformers(args.threads or 2)
     window = sound[:RATE]
 
     def afresh(index: int) -> None:
         activity.reset()
         activity.process(window)
-        plain.classify(window[None])
+        classify(window[None])
         extract(window)
 
     return afresh
+
+
+def _transformers(threads: int) -> Callable[[NDArray[np.float32]], object]:
+    import torch
+    from transformers import Wav2Vec2FeatureExtractor
+
+    body, head = wav2vec2_checkpoint.read(store.find('wav2vec2'), fold=False)
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
+    torch.set_num_threads(threads)
+
+    def classify(windows: NDArray[np.float32]) -> object:
+        values = extractor(list(windows), sampling_rate=RATE, return_tensors='pt').input_values
+        with torch.inference_mode():
+            return torch.softmax(head(body(values).last_hidden_state.mean(dim=1)), dim=1)
+
+    return classify

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -59,14 +60,33 @@ def create(task: str, name: str, **options: Any) -> Any:
     Raises:
         ModelError: task, name or an option is not known, or the class cannot be imported.
     """
-    if name not in names(task):
-        raise ModelError(f'no {task} is called {name!r}; there are {", ".join(names(task))}')
-    backend = _class(task, name)
+    backend = _known(task, name)
     try:
         inspect.signature(backend).bind(**options)
     except TypeError as error:
         raise ModelError(f'{task} {name!r}: {error}; see its class for the options') from error
     return backend(**options)
+
+
+def accepted(task: str, name: str, offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the offered options that a backend's constructor has by name.
+
+    Backends need no options; those that choose a number format or a device name them alike.
+
+    Raises:
+        ModelError: task or name is not known, or the class cannot be imported.
+    """
+    return {
+        option: value
+        for option, value in offered.items()
+        if option in inspect.signature(_known(task, name)).parameters
+    }
+
+
+def _known(task: str, name: str) -> Any:
+    if name not in names(task):
+        raise ModelError(f'no {task} is called {name!r}; there are {", ".join(names(task))}')
+    return _class(task, name)
 
 
 def _class(task: str, name: str) -> Any:

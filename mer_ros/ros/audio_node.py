@@ -11,14 +11,14 @@ from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity
 from mer_ros.models import registry
-from mer_ros.msg import AudioFeatures, EmotionArray
-from mer_ros.ros import qos
+from mer_ros.msg import AudioEmbedding, AudioFeatures, EmotionArray
+from mer_ros.ros import memory, qos
 from mer_ros.ros.audio_source import AudioSource
-from mer_ros.ros.conversions import features_to_message, to_message
+from mer_ros.ros.conversions import embedding_to_message, features_to_message, to_message
 from mer_ros.ros.diagnostics import Finding
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.parameter_spec import Values
-from mer_ros.ros.parameters import AUDIO_EMOTION
+from mer_ros.ros.parameters import AUDIO_CLASSIFIER_OPTIONS, AUDIO_EMOTION
 from mer_ros.ros.worker import Worker
 
 NAME = 'audio_emotion'
@@ -33,6 +33,7 @@ class AudioEmotion(EmotionNode):
         self._pipeline: AudioPipeline | None = None
         self._publisher: Any = None
         self._features_publisher: Any = None
+        self._embeddings: Any = None
         self._source: AudioSource | None = None
         self._worker: Worker[bool] | None = None
         super().__init__(NAME, AUDIO_EMOTION, **options)
@@ -44,16 +45,38 @@ class AudioEmotion(EmotionNode):
     def configure(self) -> None:
         """Load the models and make the publishers."""
         values = self.values
-        classifier = registry.create('audio_classifier', values.text('classifier'))
+        classifier = self._classifier()
         activity = registry.create('speech_activity', values.text('activity'))
         classifier.load()
         activity.load()
-        self._pipeline = AudioPipeline(classifier, activity, values.settings(AudioSettings))
+        pipeline = AudioPipeline(classifier, activity, values.settings(AudioSettings))
+        self._pipeline = pipeline
         self._publisher = self.create_publisher(EmotionArray, 'emotion/audio', qos.result())
         self._features_publisher = self.create_publisher(
             AudioFeatures, 'emotion/audio/features', qos.result()
         )
-        self.get_logger().info(f'configured {", ".join(self._pipeline.models)}')
+        if pipeline.embedder:
+            self._embeddings = self.create_publisher(
+                AudioEmbedding, 'emotion/audio/embeddings', qos.result()
+            )
+            self.get_logger().warning(f'embeddings of {pipeline.embedder} are published')
+        chosen = f' on {pipeline.chosen}' if pipeline.chosen else ''
+        self.get_logger().info(f'configured {", ".join(pipeline.models)}{chosen}')
+        memory.give_back()  # writing wav2vec2 in 8 bits takes 2 GB more than running it
+
+    def _classifier(self) -> Any:
+        """Return the classifier with those of its options that were set."""
+        values, name = self.values, self.values.text('classifier')
+        options = AUDIO_CLASSIFIER_OPTIONS
+        given = {
+            each.name: values[each.name] for each in options if values[each.name] != each.default
+        }
+        taken = registry.accepted('audio_classifier', name, given)
+        for option in given.keys() - taken.keys():
+            self.get_logger().warning(
+                f'{option} has no effect: the classifier {name} has no such option'
+            )
+        return registry.create('audio_classifier', name, **taken)
 
     def activate(self) -> None:
         """Start the worker, look for sound."""
@@ -74,10 +97,10 @@ class AudioEmotion(EmotionNode):
     def cleanup(self) -> None:
         """Free the models and the publishers."""
         self._pipeline = None
-        for publisher in (self._publisher, self._features_publisher):
+        for publisher in (self._publisher, self._features_publisher, self._embeddings):
             if publisher is not None:
                 self.destroy_publisher(publisher)
-        self._publisher = self._features_publisher = None
+        self._publisher = self._features_publisher = self._embeddings = None
 
     def apply(self, names: set[str]) -> None:
         """Take over what can change at run time."""
@@ -110,6 +133,12 @@ class AudioEmotion(EmotionNode):
             array = replace(array, latency=self.latency(array.stamp_ns))
             self._publisher.publish(to_message(array))
             self._features_publisher.publish(features_to_message(features))
+            if self._embeddings is not None and pipeline.embedding is not None:
+                self._embeddings.publish(
+                    embedding_to_message(
+                        pipeline.embedding, pipeline.embedder, array.stamp_ns, array.frame_id
+                    )
+                )
             self.results.tick()
 
     def findings(self) -> Iterable[Finding]:
@@ -121,6 +150,8 @@ class AudioEmotion(EmotionNode):
         values: dict[str, object] = {}
         if self._pipeline is not None:
             values['models'] = self._pipeline.models
+            values['runs_on'] = self._pipeline.chosen
+            values['embeddings'] = self._pipeline.embedder or 'off'
             values.update(asdict(self._pipeline.health))
         if self._source is not None:
             values.update(self._source.figures())

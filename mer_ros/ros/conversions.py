@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point32
+from numpy.typing import NDArray
 from sensor_msgs.msg import RegionOfInterest
 
 from mer_ros.estimates import Estimate, EstimateArray, Evidence, Modality, no_points
+from mer_ros.msg import AudioEmbedding as AudioEmbeddingMessage
 from mer_ros.msg import AudioFeatures as AudioFeaturesMessage
 from mer_ros.msg import Emotion as EmotionMessage
 from mer_ros.msg import EmotionArray as EmotionArrayMessage
@@ -143,6 +145,16 @@ def embeddings_to_message(
             FaceEmbeddingMessage(subject_id=face.subject_id, vector=face.vector) for face in faces
         ],
     )
+    message.header.stamp = to_time(stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def embedding_to_message(
+    embedding: NDArray[np.float32], model: str, stamp_ns: int, frame_id: str
+) -> AudioEmbeddingMessage:
+    """Return the message of the (E,) embedding of an audio window."""
+    message = AudioEmbeddingMessage(model=model, embedding=embedding)
     message.header.stamp = to_time(stamp_ns)
     message.header.frame_id = frame_id
     return message

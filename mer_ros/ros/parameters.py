@@ -96,7 +96,33 @@ _AUDIO_DESCRIPTIONS = {
     'normalise_max_gain_db': 'No window is amplified by more.',
     'noise_reduction': "Subtract the background's spectrum before a window is classified.",
     'noise_reduction_strength': 'How much of the background is taken away.',
+    'embeddings': 'Publish emotion/audio/embeddings, one for each window with speech; the '
+    'classifier must have them (wav2vec2). Embeddings of a voice can identify people.',
 }
+
+AUDIO_CLASSIFIER_OPTIONS = (
+    ParameterSpec(
+        'dtype',
+        'auto',
+        'Numbers that the classifier wav2vec2 computes in; auto takes the fastest that agrees '
+        'with float32 here.',
+        choices=('auto', 'bfloat16', 'int8', 'float32'),
+    ),
+    ParameterSpec(
+        'device',
+        'auto',
+        'Where the classifier wav2vec2 runs; auto takes the GPU where there is one.',
+        choices=('auto', 'cpu', 'cuda'),
+    ),
+    ParameterSpec(
+        'threads',
+        0,
+        'CPU threads of the classifier; 0 leaves it to the classifier (lite 1, wav2vec2 2).',
+        minimum=0,
+        maximum=16,
+    ),
+)
+"""Handed to a classifier whose constructor names them, where they differ from the default."""
 
 AUDIO_EMOTION: tuple[ParameterSpec, ...] = (
     AUTOSTART,
@@ -118,6 +144,7 @@ AUDIO_EMOTION: tuple[ParameterSpec, ...] = (
         dynamic=True,
     ),
     ParameterSpec('classifier', 'lite', 'Audio classifier; `mer models list` names them.'),
+    *AUDIO_CLASSIFIER_OPTIONS,
     ParameterSpec('activity', 'silero', 'What tells speech from other sound.'),
     *from_settings(
         AudioSettings,

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import NS, Continuity
 from mer_ros.emotions import UNKNOWN, Emotion
 from mer_ros.estimates import Modality
+from mer_ros.models.errors import ModelError
 
 START = 1_700_000_000 * NS
 SAMPLE_NS = 62_500
@@ -285,6 +287,36 @@ def test_the_classifier_gets_the_conditioned_sound():
     (given,) = pipeline._classifier.seen
     assert abs(float(given.mean())) < 1e-3
     assert 20 * np.log10(np.sqrt(np.mean(given**2))) == pytest.approx(-23.0, abs=0.1)
+
+
+class EmbeddingClassifier(LoudnessClassifier):
+    """Has an embedding for each window: its first three samples."""
+
+    def classify_with_embeddings(self, windows):
+        return self.classify(windows), windows[:, :3]
+
+
+def test_with_speech_the_window_has_the_embedding_it_was_classified_by():
+    classifier = EmbeddingClassifier()
+    pipeline = AudioPipeline(classifier, LevelActivity(), AudioSettings(embeddings=True))
+    assert pipeline.embedder == 'loudness@1.0'
+    ((_, _, window),) = feed(pipeline, noise(1.02))
+    assert len(classifier.seen) == 1  # probabilities and embedding come of one pass
+    assert pipeline.embedding == pytest.approx(classifier.seen[0][:3])
+    pipeline.classify(replace(window, speech=np.zeros_like(window.speech)))
+    assert pipeline.embedding is None
+
+
+def test_nothing_is_embedded_unless_it_is_asked_for():
+    pipeline = AudioPipeline(EmbeddingClassifier(), LevelActivity(), AudioSettings())
+    feed(pipeline, noise(1.02))
+    assert pipeline.embedding is None
+    assert pipeline.embedder == ''
+
+
+def test_a_classifier_without_embeddings_is_refused_where_they_are_asked_for():
+    with pytest.raises(ModelError, match='set classifier to wav2vec2'):
+        AudioPipeline(LoudnessClassifier(), LevelActivity(), AudioSettings(embeddings=True))
 
 
 def test_the_speech_threshold_can_change_while_it_runs():

@@ -56,6 +56,12 @@ def test_the_audio_benchmark(capsys):
     found = report(['benchmark', 'audio', '--runs', '8'], capsys)
     check(found)
     assert (found['window_s'], found['hop_s']) == (1.0, 0.5)
+    assert found['runs_on'] == ''  # lite runs in one way only
+
+
+def test_an_option_that_the_classifier_does_not_have_is_refused(capsys):
+    assert main(['benchmark', 'audio', '--dtype', 'int8', '--runs', '1']) == 1
+    assert 'dtype' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

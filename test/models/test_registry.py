@@ -67,6 +67,15 @@ def test_options_reach_the_class_and_unknown_ones_are_refused(third_party):
         registry.create('face_detector', 'mine', colour=3)
 
 
+def test_only_options_that_the_class_has_are_accepted(third_party):
+    assert registry.accepted('face_detector', 'mine', {'speed': 3, 'colour': 3}) == {'speed': 3}
+    offered = {'dtype': 'int8', 'device': 'cpu', 'threads': 2}
+    assert registry.accepted('audio_classifier', 'wav2vec2', offered) == offered
+    assert registry.accepted('audio_classifier', 'lite', offered) == {'threads': 2}
+    with pytest.raises(ModelError, match='there are lite'):
+        registry.accepted('audio_classifier', 'wave', offered)
+
+
 def test_a_package_adds_a_backend_by_entry_point(third_party):
     assert registry.names('face_detector')[-2:] == ('mine', 'broken')
     assert registry.create('face_detector', 'mine').name == 'mine'

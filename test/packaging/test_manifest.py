@@ -36,7 +36,16 @@ DISTRIBUTIONS = {
 """What pip calls a module, where the names differ."""
 
 COME_WITH_ROS = {'ament_index_python'}
-EXTRAS = {'deepface', 'retinaface', 'safetensors', 'skimage', 'tensorflow', 'torch', 'transformers'}
+EXTRAS = {
+    'deepface',
+    'onnx',
+    'retinaface',
+    'safetensors',
+    'skimage',
+    'tensorflow',
+    'torch',
+    'transformers',
+}
 """Imported only by what asks for them, when it is configured."""
 
 
