@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--source', type=Path, metavar='FILE|DIR', help='images (default: the portrait of the demo)'
     )
+    parser.add_argument(
+        '--threads', type=int, help='of detector and classifier, where they have it'
+    )
     parser.add_argument('--runs', type=int, default=100, help='default: 100')
 
 
@@ -49,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if args.runs < 1:
         raise CommandError('--runs must be 1 or more')
     pipeline = FacePipeline(
-        registry.create('face_detector', args.detector),
-        registry.create('face_classifier', args.classifier),
+        _backend('face_detector', args.detector, args.threads),
+        _backend('face_classifier', args.classifier, args.threads),
     )
     pipeline.load()
     frames = _frames(args.source)
@@ -69,6 +73,11 @@ def run(args: argparse.Namespace) -> int:
     }
     print(json.dumps(result))
     return 0
+
+
+def _backend(task: str, name: str, threads: int | None) -> Any:
+    offered = {} if threads is None else {'threads': threads}
+    return registry.create(task, name, **registry.accepted(task, name, offered))
 
 
 def _frames(source: Path | None) -> list[NDArray[np.uint8]]:

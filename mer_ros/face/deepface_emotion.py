@@ -12,7 +12,7 @@ from mer_ros.face.classification import FaceScores
 from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from mer_ros.models.errors import ModelError
-from mer_ros.models.session import OnnxModel
+from mer_ros.models.session import THREADS, OnnxModel
 
 _FLOOR = 1e-7
 
@@ -34,7 +34,7 @@ class DeepFaceClassifier:
 
     name = 'deepface'
 
-    def __init__(self, temperature: float = 0.0, threads: int = 1) -> None:
+    def __init__(self, temperature: float = 0.0, threads: int = THREADS) -> None:
         if not 0.0 <= temperature < 100.0:
             raise ModelError(f'temperature is {temperature}; set it to 0 (from the card) or above')
         self.version = ''

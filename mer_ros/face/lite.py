@@ -14,7 +14,7 @@ from mer_ros.models import store
 from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from mer_ros.models.errors import ModelError
-from mer_ros.models.session import OnnxModel
+from mer_ros.models.session import THREADS, OnnxModel
 
 
 class LiteFaceClassifier:
@@ -28,7 +28,7 @@ class LiteFaceClassifier:
 
     name = 'lite'
 
-    def __init__(self, path: Path | str | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path | str | None = None, threads: int = THREADS) -> None:
         self.version = ''
         self.crop_size = 48
         self.prior = uniform()

@@ -12,7 +12,7 @@ from mer_ros.face import deepface_home
 from mer_ros.face.detection import Detection, Image, checked
 from mer_ros.face.errors import FaceError
 from mer_ros.models.errors import ModelError
-from mer_ros.models.session import OnnxModel
+from mer_ros.models.session import THREADS, OnnxModel
 
 # The package says "right" for the mouth corner on the image's left only in newer releases; by
 # place it is sure.
@@ -31,7 +31,9 @@ class RetinaFaceDetector:
 
     name = 'retinaface'
 
-    def __init__(self, long_side: int = 320, threshold: float = 0.9, threads: int = 1) -> None:
+    def __init__(
+        self, long_side: int = 320, threshold: float = 0.9, threads: int = THREADS
+    ) -> None:
         if (long_side and long_side < 64) or not 0 < threshold < 1:
             raise FaceError(
                 f'retinaface: long_side {long_side} must be 0 or ≥ 64, threshold {threshold} '

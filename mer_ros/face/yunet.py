@@ -14,7 +14,7 @@ from mer_ros.face.detection import Detection, Image, checked
 from mer_ros.face.errors import FaceError
 from mer_ros.models import store
 from mer_ros.models.errors import ModelError
-from mer_ros.models.session import OnnxModel
+from mer_ros.models.session import THREADS, OnnxModel
 
 STRIDES = (8, 16, 32)
 TOP_K = 750
@@ -44,7 +44,7 @@ class YuNetDetector:
         long_side: int = 320,
         threshold: float = 0.7,
         overlap: float = 0.3,
-        threads: int = 1,
+        threads: int = THREADS,
     ) -> None:
         if (long_side and long_side < 64) or not 0 < threshold < 1 or not 0 < overlap <= 1:
             raise FaceError(
@@ -114,15 +114,18 @@ def decode(
     """
     scores, boxes, points = [], [], []
     for stride in STRIDES:
-        likely = np.clip(outputs[f'cls_{stride}'][0, :, 0], 0.0, 1.0)
-        score = np.sqrt(likely * np.clip(outputs[f'obj_{stride}'][0, :, 0], 0.0, 1.0))
-        kept = np.flatnonzero(score >= threshold)
+        likely, there = (outputs[f'{name}_{stride}'][0, :, 0] for name in ('cls', 'obj'))
+        # Few cells hold a face: the score proper is worked out for those that may reach it.
+        kept = np.flatnonzero((likely >= threshold * threshold) & (there >= threshold * threshold))
+        score = np.sqrt(np.minimum(likely[kept], 1.0) * np.minimum(there[kept], 1.0))
+        high = score >= threshold
+        kept, score = kept[high], score[high]
         columns = width // stride
         cells = np.stack([kept % columns, kept // columns], axis=1).astype(np.float32)
         box = outputs[f'bbox_{stride}'][0, kept]
         size = np.exp(box[:, 2:]) * stride
         corner = (cells + box[:, :2]) * stride - size / 2
-        scores.append(score[kept])
+        scores.append(score)
         boxes.append(np.concatenate([corner, size], axis=1))
         offsets = outputs[f'kps_{stride}'][0, kept].reshape(-1, 5, 2)
         points.append((offsets + cells[:, None]) * stride)
@@ -137,13 +140,16 @@ def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: f
     order = np.argsort(-scores, kind='stable')[:TOP_K]
     corners = np.trunc(boxes[:, :2])
     sizes = np.trunc(boxes[:, 2:])
-    areas = sizes[:, 0] * sizes[:, 1]
+    ends, areas = corners + sizes, sizes[:, 0] * sizes[:, 1]
     kept: list[int] = []
-    for index in order:
-        low = np.maximum(corners[kept], corners[index])
-        high = np.minimum(corners[kept] + sizes[kept], corners[index] + sizes[index])
-        common = np.prod(np.maximum(high - low, 0.0), axis=1)
-        union = areas[kept] + areas[index] - common
-        if not np.any(common > overlap * union):
-            kept.append(int(index))
+    while order.size:
+        best, rest = int(order[0]), order[1:]
+        kept.append(best)
+        common = np.prod(
+            np.maximum(
+                np.minimum(ends[rest], ends[best]) - np.maximum(corners[rest], corners[best]), 0.0
+            ),
+            axis=1,
+        )
+        order = rest[common <= overlap * (areas[rest] + areas[best] - common)]
     return kept

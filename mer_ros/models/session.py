@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from mer_ros.models.errors import ModelError
 
 Tensor = NDArray[np.generic]
 
+THREADS = min(2, os.cpu_count() or 1)
+"""Of a network that every image waits for: on two cores yunet + lite took 8.3 instead of 10.0 ms
+an image with two, for 12 % more CPU time (``mer benchmark face --detector yunet --threads N``)."""
+
 
 class OnnxModel:
     """An ONNX graph, ready to run.
@@ -20,7 +25,7 @@ class OnnxModel:
     Args:
         model: the file, or its bytes.
         threads: of one operation. One by default: the face and the audio node share a small
-            computer, and models this small do not gain from more.
+            computer.
 
     Raises:
         ModelError: the file is not there or is not a whole ONNX model.

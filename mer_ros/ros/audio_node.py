@@ -12,7 +12,7 @@ from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity
 from mer_ros.models import registry
 from mer_ros.msg import AudioEmbedding, AudioFeatures, EmotionArray
-from mer_ros.ros import memory, qos
+from mer_ros.ros import backends, memory, qos
 from mer_ros.ros.audio_source import AudioSource
 from mer_ros.ros.conversions import embedding_to_message, features_to_message, to_message
 from mer_ros.ros.diagnostics import Finding
@@ -45,7 +45,9 @@ class AudioEmotion(EmotionNode):
     def configure(self) -> None:
         """Load the models and make the publishers."""
         values = self.values
-        classifier = self._classifier()
+        classifier = backends.create(
+            self, values, 'audio_classifier', values.text('classifier'), AUDIO_CLASSIFIER_OPTIONS
+        )
         activity = registry.create('speech_activity', values.text('activity'))
         classifier.load()
         activity.load()
@@ -63,20 +65,6 @@ class AudioEmotion(EmotionNode):
         chosen = f' on {pipeline.chosen}' if pipeline.chosen else ''
         self.get_logger().info(f'configured {", ".join(pipeline.models)}{chosen}')
         memory.give_back()  # writing wav2vec2 in 8 bits takes 2 GB more than running it
-
-    def _classifier(self) -> Any:
-        """Return the classifier with those of its options that were set."""
-        values, name = self.values, self.values.text('classifier')
-        options = AUDIO_CLASSIFIER_OPTIONS
-        given = {
-            each.name: values[each.name] for each in options if values[each.name] != each.default
-        }
-        taken = registry.accepted('audio_classifier', name, given)
-        for option in given.keys() - taken.keys():
-            self.get_logger().warning(
-                f'{option} has no effect: the classifier {name} has no such option'
-            )
-        return registry.create('audio_classifier', name, **taken)
 
     def activate(self) -> None:
         """Start the worker, look for sound."""

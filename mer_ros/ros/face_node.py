@@ -10,7 +10,7 @@ from mer_ros.face.pipeline import FacePipeline
 from mer_ros.face.settings import FaceSettings
 from mer_ros.models import registry
 from mer_ros.msg import EmotionArray, FaceEmbeddings
-from mer_ros.ros import images, qos
+from mer_ros.ros import backends, images, qos
 from mer_ros.ros.conversions import embeddings_to_message, from_time, to_message
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
@@ -19,7 +19,7 @@ from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pacing import Pacer
 from mer_ros.ros.parameter_spec import Values
-from mer_ros.ros.parameters import FACE_EMOTION
+from mer_ros.ros.parameters import FACE_BACKEND_OPTIONS, FACE_EMOTION
 from mer_ros.ros.worker import Worker
 
 NAME = 'face_emotion'
@@ -51,8 +51,8 @@ class FaceEmotion(EmotionNode):
         """Load the models and make the publisher."""
         values = self.values
         pipeline = FacePipeline(
-            registry.create('face_detector', values.text('detector')),
-            registry.create('face_classifier', values.text('classifier')),
+            self._backend('face_detector', values.text('detector')),
+            self._backend('face_classifier', values.text('classifier')),
             values.settings(FaceSettings),
             self._optional('face_embedder', values.text('embedder')),
             self._optional('face_landmarks', values.text('landmarker')),
@@ -68,6 +68,9 @@ class FaceEmotion(EmotionNode):
         if images.BRIDGE_PROBLEM:
             self.get_logger().warning(images.BRIDGE_PROBLEM)
         self.get_logger().info(f'configured {", ".join(pipeline.models)}')
+
+    def _backend(self, task: str, name: str) -> Any:
+        return backends.create(self, self.values, task, name, FACE_BACKEND_OPTIONS)
 
     @staticmethod
     def _optional(task: str, name: str) -> Any:

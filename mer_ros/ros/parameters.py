@@ -42,6 +42,18 @@ IMAGE_INPUT = (
     ),
 )
 
+FACE_BACKEND_OPTIONS = (
+    ParameterSpec(
+        'threads',
+        0,
+        'CPU threads of the detector and the classifier; 0 leaves it to them (haar as OpenCV has '
+        'it, the others two where there are two cores).',
+        minimum=0,
+        maximum=16,
+    ),
+)
+"""Handed to backends whose constructor names them, where they differ from the default."""
+
 FACE_EMOTION: tuple[ParameterSpec, ...] = (
     AUTOSTART,
     INPUT_TIMEOUT,
@@ -56,6 +68,7 @@ FACE_EMOTION: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec('detector', 'haar', 'Face detector; `mer models list` names them.'),
     ParameterSpec('classifier', 'lite', 'Face classifier; `mer models list` names them.'),
+    *FACE_BACKEND_OPTIONS,
     ParameterSpec(
         'landmarker',
         'off',

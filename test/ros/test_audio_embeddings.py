@@ -96,7 +96,7 @@ def test_the_log_and_diagnostics_say_what_the_classifier_runs_on(
 def test_an_option_that_the_classifier_does_not_have_is_told_and_nothing_else(graph: Any) -> None:
     node = graph.start(AudioEmotion, dtype='int8')
     assert node.state is State.ACTIVE
-    graph.wait(lambda: graph.logged('dtype has no effect: the classifier lite'), 'a warning')
+    graph.wait(lambda: graph.logged('dtype has no effect: the audio_classifier lite'), 'a warning')
     assert not graph.logged('device has no effect')
     topics = dict(graph.probe.get_topic_names_and_types())
     assert f'{graph.namespace}/emotion/audio' in topics

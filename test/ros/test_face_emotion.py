@@ -20,6 +20,7 @@ from mer_ros.cli import demo_clip
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.face_node import FaceEmotion
 from mer_ros.ros.images import from_bgr
+from mer_ros.ros.node import State
 
 CAMERA = """
 import array, sys, time
@@ -280,3 +281,10 @@ def test_images_that_the_transport_loses_are_told_with_the_mend(graph: Any) -> N
     assert int(values['lost_by_transport']) > 0
     # Some come through or none does, as the machine has it: each is told with the mend.
     assert 'FASTDDS_BUILTIN_TRANSPORTS=DEFAULT?sockets_size=4MB' in values['message']
+
+
+def test_threads_reach_the_backends_that_have_them(graph: Any) -> None:
+    node = graph.start(FaceEmotion, threads=1)
+    graph.wait(lambda: graph.logged('threads has no effect: the face_detector haar'), 'a warning')
+    assert not graph.logged('the face_classifier lite has no such option')
+    assert node.state is State.ACTIVE
