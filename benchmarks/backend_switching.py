@@ -1,13 +1,13 @@
-"""Does the face node leak when its backends are switched through the lifecycle?
+"""Does a node leak when its backends are switched through the lifecycle?
 
-    python -m benchmarks.backend_switching --data ../shared/data [--switches 20]
+    python -m benchmarks.backend_switching --data ../shared/data [--node audio] [--switches 20]
 
-Runs the node as a process of its own, fed with 640x480 images of a face, and goes through pairs
-of detector and classifier: deactivate, clean up, set the parameters, configure, activate, wait
-for results. DeepFace's and RetinaFace's networks have random weights made here. Prints the
-resident memory after each switch and, on the last line, JSON: for each pair the memory each time,
-and by how many per cent it grew from the first round in which every library had been loaded (the
-second) to the last.
+Runs the face or the audio node as a process of its own, fed with 640x480 images of a face or with
+a voice, and goes through backends: deactivate, clean up, set the parameters, configure, activate,
+wait for results. DeepFace's, RetinaFace's and wav2vec2's networks have random weights made here,
+wav2vec2's is small. Prints the resident memory after each switch and, on the last line, JSON: for
+each choice of backends the memory each time, and by how many per cent it grew from the first round
+in which every library had been loaded (the second) to the last.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import rclpy
 import torch
+from audio_common_msgs.msg import AudioDataStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from mer_ros.msg import EmotionArray
@@ -36,38 +39,104 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from benchmarks import random_deepface
+from benchmarks import random_deepface, small_wav2vec2
 from mer_ros.cli import demo_clip
+from mer_ros.cli.benchmark_audio import voice_like
+from mer_ros.models import catalogue
 from mer_ros.ros import transport
 from mer_ros.ros.images import from_bgr
+from mer_ros.ros.media_messages import audio_message
 
-PAIRS = (
+FACE = (
     ('haar', 'lite'),
     ('yunet', 'deepface'),
     ('retinaface', 'lite'),
     ('yunet', 'lite'),
     ('haar', 'deepface'),
 )
-IMAGES, WAIT_S = 20, 120.0
+AUDIO = (('lite', 'auto'), ('wav2vec2', 'int8'), ('wav2vec2', 'float32'))
+WAV2VEC2 = catalogue.entry('wav2vec2').folder
+RESULTS = {'face': 20, 'audio': 4}
+WAIT_S, RATE = 120.0, 16_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A node and what it is given.
+
+    Attributes:
+        name: ``face`` or ``audio``.
+        choices: parameters by which backends are chosen, by what the results call them.
+        feed: publishes the next piece of input.
+    """
+
+    name: str
+    choices: dict[str, dict[str, str]]
+    feed: Callable[[], None]
+
+
+def face_subject(node: Node) -> Subject:
+    """Return the face node with pictures of a face."""
+    publisher = node.create_publisher(Image, 'image_raw', 10)
+    frames = itertools.cycle([from_bgr(each) for each in demo_clip.still_frames(30)])
+
+    def feed() -> None:
+        image = next(frames)
+        image.header.stamp = node.get_clock().now().to_msg()
+        publisher.publish(image)
+
+    choices = {
+        f'face:{detector}+{classifier}': {'detector': detector, 'classifier': classifier}
+        for detector, classifier in FACE
+    }
+    return Subject('face', choices, feed)
+
+
+def audio_subject(node: Node) -> Subject:
+    """Return the audio node with a sound like a voice, at the pace of the clock."""
+    publisher = node.create_publisher(AudioDataStamped, 'audio_stamped', 100)
+    sound = np.round(voice_like(10.0) * 32767.0).astype(np.int16)[:, None]
+    begin_ns, sent = node.get_clock().now().nanoseconds, 0
+
+    def feed() -> None:
+        nonlocal sent
+        due = (node.get_clock().now().nanoseconds - begin_ns) * RATE // 1_000_000_000
+        while sent + 800 <= due:
+            rows = np.arange(sent, sent + 800) % len(sound)
+            stamp_ns = begin_ns + sent * 1_000_000_000 // RATE
+            publisher.publish(audio_message(sound[rows], stamp_ns, 'microphone'))
+            sent += 800
+
+    choices = {
+        f'audio:silero+{classifier} {dtype}': {'classifier': classifier, 'dtype': dtype}
+        for classifier, dtype in AUDIO
+    }
+    return Subject('audio', choices, feed)
+
+
+SUBJECTS = {'face': face_subject, 'audio': audio_subject}
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data', type=Path, required=True, help='folder of the shared data')
+    parser.add_argument('--node', choices=SUBJECTS, default='face')
     parser.add_argument('--switches', type=int, default=20)
     options = parser.parse_args()
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     with tempfile.TemporaryDirectory() as folder:
         random_deepface.write(Path(folder))
         _write_retinaface(Path(folder))
+        net = small_wav2vec2.EmotionNet()
+        small_wav2vec2.save(Path(folder) / WAV2VEC2, small_wav2vec2.published(net))
         for path in (options.data / 'weights').glob('face_detection_yunet*.onnx'):
             (Path(folder) / path.name).symlink_to(path.resolve())
-        environment = os.environ | {'MER_MODEL_DIR': folder, 'DEEPFACE_HOME': folder}
-        argv = [sys.executable, '-m', 'mer_ros.ros.face_emotion', '--ros-args']
-        process = subprocess.Popen([*argv, '-p', 'autostart:=false'], env=environment)
+        own = {'MER_MODEL_DIR': folder, 'DEEPFACE_HOME': folder, 'XDG_CACHE_HOME': folder}
+        argv = [sys.executable, '-m', f'mer_ros.ros.{options.node}_emotion', '--ros-args']
+        process = subprocess.Popen([*argv, '-p', 'autostart:=false'], env=os.environ | own)
         try:
-            found = measure(process.pid, options.switches)
+            found = measure(process.pid, options.node, options.switches)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
@@ -75,22 +144,23 @@ def main() -> int:
     return 0
 
 
-def measure(pid: int, switches: int) -> dict[str, Any]:
+def measure(pid: int, name: str, switches: int) -> dict[str, Any]:
     """Switch the node's backends and return its memory."""
     transport.prepare()
     rclpy.init()
-    probe = Probe(psutil.Process(pid))
+    probe = Probe(psutil.Process(pid), name)
     memory: dict[str, list[float]] = {}
-    pairs = itertools.cycle(PAIRS)
+    choices = itertools.cycle(probe.subject.choices)
     for number in range(switches + 1):
-        detector, classifier = next(pairs)
-        resident = probe.switch(detector, classifier, number == 0)
-        memory.setdefault(f'{detector}+{classifier}', []).append(round(resident, 1))
-        print(f'{number:3} {detector}+{classifier}: {resident:.1f} MB', flush=True)
+        choice = next(choices)
+        resident = probe.switch(choice, number == 0)
+        memory.setdefault(choice, []).append(round(resident, 1))
+        print(f'{number:3} {choice}: {resident:.1f} MB', flush=True)
     rclpy.try_shutdown()
-    # In the first round the memory of the libraries that later pairs bring is still missing.
+    # In the first round the memory of the libraries that later choices bring is still missing.
     growth = {n: 100 * (each[-1] / each[1] - 1) for n, each in memory.items() if len(each) > 2}
     return {
+        'node': name,
         'switches': switches,
         'rss_mb': memory,
         'growth_percent': {name: round(each, 1) for name, each in growth.items()},
@@ -101,30 +171,29 @@ def measure(pid: int, switches: int) -> dict[str, Any]:
 class Probe:
     """Feeds the node, listens to it and calls its services."""
 
-    def __init__(self, process: psutil.Process) -> None:
+    def __init__(self, process: psutil.Process, name: str) -> None:
         self._process = process
         self._node = Node('probe')
+        self.subject = SUBJECTS[name](self._node)
         self._results: list[str] = []
         self._node.create_subscription(
-            EmotionArray, 'emotion/face', lambda m: self._results.append(m.models[0]), 100
+            EmotionArray, f'emotion/{name}', lambda m: self._results.append(m.models[0]), 100
         )
-        self._images = self._node.create_publisher(Image, 'image_raw', 10)
-        self._frames = itertools.cycle([from_bgr(each) for each in demo_clip.still_frames(30)])
-        self._change = self._node.create_client(ChangeState, 'face_emotion/change_state')
-        self._set = self._node.create_client(SetParameters, 'face_emotion/set_parameters')
+        self._change = self._node.create_client(ChangeState, f'{name}_emotion/change_state')
+        self._set = self._node.create_client(SetParameters, f'{name}_emotion/set_parameters')
 
-    def switch(self, detector: str, classifier: str, first: bool) -> float:
-        """Configure a pair, work with it, and return the resident memory in MB."""
+    def switch(self, choice: str, first: bool) -> float:
+        """Configure backends, work with them, and return the resident memory in MB."""
         if not first:
             self._go(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
-        chosen = {'detector': detector, 'classifier': classifier}
+        chosen = self.subject.choices[choice]
         values = [Parameter(name, value=value) for name, value in chosen.items()]
         request = SetParameters.Request(parameters=[each.to_parameter_msg() for each in values])
         self._call(self._set, request)
         self._go(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
-        name = f'face:{detector}+{classifier}@'
+        model, enough = f'{choice.partition(" ")[0]}@', RESULTS[self.subject.name]
         self._results.clear()
-        self._until(lambda: sum(each.startswith(name) for each in self._results) >= IMAGES, name)
+        self._until(lambda: sum(each.startswith(model) for each in self._results) >= enough, model)
         return float(self._process.memory_info().rss) / 2**20
 
     def _go(self, *transitions: int) -> None:
@@ -146,9 +215,7 @@ class Probe:
             if time.monotonic() > deadline:
                 raise RuntimeError(f'waited {WAIT_S:.0f} s for {what}')
             if feed:
-                image = next(self._frames)
-                image.header.stamp = self._node.get_clock().now().to_msg()
-                self._images.publish(image)
+                self.subject.feed()
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
 
