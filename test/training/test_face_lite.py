@@ -108,3 +108,10 @@ def test_the_training_command_runs_resumes_and_exports(
     assert OnnxModel(tmp_path / 'face_lite.onnx', 1).run(
         {'images': np.zeros((3, 1, 48, 48), np.float32)}
     )['logits'].shape == (3, 7)
+
+    train(
+        '--epochs', '1', '--run', str(tmp_path / 'second'), '--blend', '0.5',
+        '--start', str(tmp_path / 'face_lite.onnx'),
+    )  # fmt: skip
+    second = ModelCard.read(tmp_path / 'second' / 'face_lite.onnx')
+    assert second.sha256 != card.sha256
