@@ -56,6 +56,9 @@ class YuNetDetector:
         self._overlap = overlap
         self._threads = threads
         self._net: OnnxModel | None = None
+        # Kept from image to image: its edge stays black, and new memory would cost page faults.
+        self._tensor = np.zeros((1, 3, 0, 0), np.float32)
+        self._filled = (0, 0)
 
     def load(self) -> None:
         """Read the weights.
@@ -87,9 +90,11 @@ class YuNetDetector:
         rows, columns = image.shape[:2]
         factor = np.array([width / columns, height / rows], np.float32)
         whole = (rows + -rows % STRIDES[-1], columns + -columns % STRIDES[-1])
-        tensor = np.zeros((1, 3, *whole), np.float32)
-        tensor[0, :, :rows, :columns] = image.transpose(2, 0, 1)
-        scores, boxes, points = decode(self._net.run({'input': tensor}), *whole, self._threshold)
+        if self._tensor.shape[2:] != whole or self._filled != (rows, columns):
+            self._tensor, self._filled = np.zeros((1, 3, *whole), np.float32), (rows, columns)
+        self._tensor[0, :, :rows, :columns] = image.transpose(2, 0, 1)
+        outputs = self._net.run({'input': self._tensor})
+        scores, boxes, points = decode(outputs, *whole, self._threshold)
         return [
             Detection(boxes[i] * np.tile(factor, 2), float(scores[i]), points[i] * factor)
             for i in suppress(boxes, scores, self._overlap)
