@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
         net = blended(net, start_weights(options.start, fit), options.blend)
         used['blend'] = options.blend
     card = export(net, held_out, valid, options.out or options.run, used)
-    print(json.dumps(card['metrics']))
+    print(json.dumps(card['metrics'] | {'held_out': held_out_score(net, held_out)}))
     return 0
 
 

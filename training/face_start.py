@@ -21,6 +21,8 @@ from training.face_net import DeployedFaceNet, FaceNet, predict
 
 IMAGES = 2048
 """Training images that the statistics are taken from."""
+CHECKED, TOLERANCE = 64, 1e-3
+"""Images on which the net must answer as the file does, and how closely."""
 FLOOR = 1e-4
 """Deviations below this, of channels that say nothing, count as this."""
 
@@ -33,7 +35,7 @@ def net_from_onnx(path: Path, images: NDArray[np.uint8]) -> FaceNet:
         images: (N, 48, 48) faces as in training.
 
     Raises:
-        ValueError: the file holds another network.
+        ValueError: the file holds another network, or the net does not answer as it does.
     """
     model = onnx.load(str(path))
     stored = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
@@ -55,6 +57,9 @@ def net_from_onnx(path: Path, images: NDArray[np.uint8]) -> FaceNet:
     except (AttributeError, KeyError, RuntimeError) as error:
         raise ValueError(f'{path} is no face_lite of this network: {error}') from error
     _put_statistics_in(net, norms, images[:IMAGES])
+    difference = same_answers(net, path, images[:CHECKED])
+    if difference > TOLERANCE:
+        raise ValueError(f'{path}: the net that was read answers differently by {difference:.2g}')
     return net
 
 
