@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from mer_ros.audio.chunk import Samples
+from mer_ros.models.errors import ModelError
 
 
 class AudioClassifier(Protocol):
@@ -44,3 +45,17 @@ class EmbeddingClassifier(AudioClassifier, Protocol):
         Raises:
             AudioError, ModelError: as ``classify``.
         """
+
+
+def with_embeddings(classifier: AudioClassifier) -> EmbeddingClassifier:
+    """Return a classifier as one that gives embeddings.
+
+    Raises:
+        ModelError: it gives none.
+    """
+    if not isinstance(classifier, EmbeddingClassifier):
+        raise ModelError(
+            f'the audio classifier {classifier.name!r} has no embeddings; set classifier to '
+            'wav2vec2, or embeddings to false'
+        )
+    return classifier

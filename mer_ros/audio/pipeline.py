@@ -16,7 +16,7 @@ from mer_ros.audio import quality
 from mer_ros.audio.activity import ActivityDetector
 from mer_ros.audio.background import Background
 from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
-from mer_ros.audio.classification import AudioClassifier, EmbeddingClassifier
+from mer_ros.audio.classification import AudioClassifier, with_embeddings
 from mer_ros.audio.conditioning import normalise, reduce_noise
 from mer_ros.audio.features import AudioFeatures, extract
 from mer_ros.audio.intake import Intake
@@ -25,7 +25,6 @@ from mer_ros.audio.timeline import Continuity, Placement
 from mer_ros.audio.windows import SAMPLE_NS, Window, WindowBuffer
 from mer_ros.emotions import COUNT, valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality
-from mer_ros.models.errors import ModelError
 
 SUBJECT = 'audio'
 
@@ -105,7 +104,7 @@ class AudioPipeline:
         self._intake = Intake(self._buffer, self.settings)
         self._prior = self.settings.prior()
         self.embedding: Samples | None = None
-        self._embedder = _embedder(classifier) if self.settings.embeddings else None
+        self._embedder = with_embeddings(classifier) if self.settings.embeddings else None
         self._lock = threading.Lock()
         self._work = threading.Lock()
         self._frame_id = ''
@@ -264,15 +263,6 @@ class AudioPipeline:
         if settings.normalise:
             samples = normalise(samples, settings.normalise_dbfs, settings.normalise_max_gain_db)
         return samples
-
-
-def _embedder(classifier: AudioClassifier) -> EmbeddingClassifier:
-    if not isinstance(classifier, EmbeddingClassifier):
-        raise ModelError(
-            f'the audio classifier {classifier.name!r} has no embeddings; set classifier to '
-            'wav2vec2, or embeddings to false'
-        )
-    return classifier
 
 
 def speech_probability(window: Window) -> float:
