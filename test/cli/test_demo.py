@@ -117,8 +117,9 @@ def test_the_last_line_has_the_figures_of_the_design(run, clip):
     assert 0 < report['startup_s'] < 60
     assert report['debug_images'] > 0
     if shutil.which('espeak-ng'):
-        # 0.15 to 0.65 s by design; a busy machine is late with a window or two.
-        assert 0.1 <= report['audio_evidence_age_s']['p95'] <= 2.0
+        # 0.15 to 0.65 s by design; on a busy machine now and then a window is late or left out.
+        assert 0.15 <= report['audio_evidence_age_s']['p50'] <= 0.7
+        assert report['audio_evidence_age_s']['p95'] <= 1.2
 
 
 def test_there_is_a_line_for_each_fused_result(run):

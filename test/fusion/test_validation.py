@@ -65,31 +65,3 @@ def test_streams_tell_nothing_of_the_next_label_however_the_table_is_sorted() ->
     orders = stream_orders(subjects, 5)
     again = np.mean([(np.diff(labels[order]) == 0).mean() for order in orders])
     assert again == pytest.approx(1 / 7, abs=0.02)
-
-
-def test_a_running_context_gains_nothing_from_a_table_that_is_sorted_by_label(
-    shared_data: Path,
-) -> None:
-    clips = read(shared_data / 'fusion' / 'ravdess_posteriors.csv', 'face_bilstm')
-    part = Part(
-        np.ones(len(clips.labels), np.bool_), ParameterTable.read().get('face_bilstm+speech'), clips
-    )
-    by_label = np.lexsort((clips.labels, clips.subjects))
-    mixed = np.random.default_rng(5).permutation(len(clips.labels))
-
-    def accuracy(rows: np.ndarray) -> float:
-        table = ClipTable(
-            clips.face[rows],
-            clips.audio[rows],
-            clips.labels[rows],
-            clips.subjects[rows],
-            clips.folds[rows],
-        )
-        right = [
-            fuse(table, table.audio, [part], ContextKind.RUNNING, order)[0].argmax(axis=1)
-            == table.labels
-            for order in stream_orders(table.subjects, 4)
-        ]
-        return float(np.mean(right))
-
-    assert accuracy(by_label) == pytest.approx(accuracy(mixed), abs=0.01)

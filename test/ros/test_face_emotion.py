@@ -288,3 +288,6 @@ def test_threads_reach_the_backends_that_have_them(graph: Any) -> None:
     graph.wait(lambda: graph.logged('threads has no effect: the face_detector haar'), 'a warning')
     assert not graph.logged('the face_classifier lite has no such option')
     assert node.state is State.ACTIVE
+    assert node._pipeline._classifier._threads == 1
+    values = graph.diagnosis(lambda _, values: 'models' in values, 'the backends')
+    assert values['models'].startswith('face:haar+lite@')

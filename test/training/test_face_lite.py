@@ -113,5 +113,22 @@ def test_the_training_command_runs_resumes_and_exports(
         '--epochs', '1', '--run', str(tmp_path / 'second'), '--blend', '0.5',
         '--start', str(tmp_path / 'face_lite.onnx'),
     )  # fmt: skip
-    second = ModelCard.read(tmp_path / 'second' / 'face_lite.onnx')
-    assert second.sha256 != card.sha256
+    second = json.loads((tmp_path / 'second' / 'face_lite.json').read_text())
+    assert second['recipe']['start_sha256'] == card.sha256
+    assert second['recipe']['blend'] == 0.5
+
+
+@pytest.mark.parametrize('share', [0.0, 0.25, 1.0])
+def test_a_blend_has_its_share_of_each_weight_of_the_start(share: float) -> None:
+    pytest.importorskip('torch')
+    pytest.importorskip('onnx')
+    from training.face_lite import blended
+    from training.face_net import FaceNet
+
+    run, start = FaceNet(), FaceNet()
+    between = blended(run, start.state_dict(), share).state_dict()
+
+    for name, weight in run.state_dict().items():
+        if weight.dtype.is_floating_point:
+            expected = share * start.state_dict()[name] + (1 - share) * weight
+            np.testing.assert_allclose(between[name], expected, atol=1e-6)
