@@ -5,7 +5,8 @@
 Faces of FER2013's validation split in a larger scene, boxed by YuNet. Each is cut out in three
 ways and classified by mini-XCEPTION and by ``lite``; one JSON line a classifier with the accuracy
 against the FER+ majority. DeepFace's own weights cannot be had without a download: mini-XCEPTION
-was trained on the same images for the same seven classes, so it stands in for its network.
+was trained on the same images for the same seven classes, so it stands in for its network. Needs
+deepface, torch and h5py beside the package.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from deepface.modules.preprocessing import resize_image
 from numpy.typing import NDArray
 
 from benchmarks.face_baselines import lite, mini_xception
@@ -35,13 +37,10 @@ Image = NDArray[np.uint8]
 def letterboxed(grey: Image, face: Detection) -> Image:
     """Return the box as ``DeepFace.analyze`` hands it on: fitted into 224 x 224, the rest black."""
     x, y, width, height = (max(0, int(value)) for value in face.box)
-    part = grey[y : y + height, x : x + width]
-    factor = min(DEEPFACE_SIZE / part.shape[0], DEEPFACE_SIZE / part.shape[1])
-    part = cv2.resize(part, (int(part.shape[1] * factor), int(part.shape[0] * factor)))
-    whole = np.zeros((DEEPFACE_SIZE, DEEPFACE_SIZE), np.uint8)
-    top, left = ((DEEPFACE_SIZE - side) // 2 for side in part.shape)
-    whole[top : top + part.shape[0], left : left + part.shape[1]] = part
-    return np.asarray(cv2.resize(whole, (SIZE, SIZE)), np.uint8)
+    colour = cv2.cvtColor(grey[y : y + height, x : x + width], cv2.COLOR_GRAY2BGR)
+    whole = resize_image(colour, (DEEPFACE_SIZE, DEEPFACE_SIZE))[0]
+    small = cv2.resize(cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY), (SIZE, SIZE))
+    return np.asarray(np.round(255.0 * small), np.uint8)
 
 
 def square(grey: Image, face: Detection) -> Image:
