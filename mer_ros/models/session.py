@@ -15,8 +15,8 @@ from mer_ros.models.errors import ModelError
 Tensor = NDArray[np.generic]
 
 THREADS = min(2, os.cpu_count() or 1)
-"""Of a network that every image waits for: on two cores yunet + lite took 8.3 instead of 10.0 ms
-an image with two, for 12 % more CPU time (``mer benchmark face --detector yunet --threads N``)."""
+"""Of a network that every image waits for: on two cores yunet + lite takes 7.4 ms an image with two
+and 8.8 with one (``mer benchmark face --detector yunet --threads N``)."""
 
 
 class OnnxModel:
