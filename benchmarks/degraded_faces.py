@@ -1,13 +1,14 @@
-"""Is a blurred, tiny, dark or turned face weighed down rightly? Alone, and beside a voice.
+r"""Is a blurred, tiny, dark or turned face weighed down rightly? Alone, and beside a voice.
 
-    PYTHONPATH=. python3 benchmarks/degraded_faces.py --data ../shared/data --audio-model TWIN.onnx
+    PYTHONPATH=. python3 benchmarks/degraded_faces.py --data ../shared/data \
+        --audio-model build/audio_lite/fold-0.onnx
 
 Faces of FER2013's validation split, which nothing was fitted on, are spoilt; `lite` classifies
 them and face/quality.py gives their reliability (of a sure detection). "weighed": in the pool with
 that reliability, "plain": with 1. NLL and ECE say whether the confidence still holds. Beside a
 voice: windows of the audio net's test speakers with the same emotion (training/fusion_pairs.py
 says what such pairs assume), the reliability of the voice 0.9, the trust that of a recording in
-order. The audio net must not have heard the test speakers: give the twin if the embedded one did.
+order. The audio net must not have heard the test speakers: the embedded one did, fold-0.onnx did not.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
 import numpy as np  # noqa: E402
-from audio_corpora import CHUNK, Clip, load, split_of  # noqa: E402
-from audio_rendering import noise  # noqa: E402
+from audio_corpora import CHUNK, TEST_SPEAKERS, Clip, load  # noqa: E402
+from audio_noise import noise  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from scipy.stats import rankdata  # noqa: E402
 
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument('--work', type=Path, default=ROOT / 'build/audio_lite', help='cache')
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    clips = [c for c in load(args.data, args.work) if split_of(c.speaker) == 'test'][::STRIDE]
+    clips = [c for c in load(args.data, args.work) if c.speaker in TEST_SPEAKERS][::STRIDE]
     activity = SpeechActivity()
     activity.load()
     # Nothing is classified here: the pipeline only cuts and judges the windows.

@@ -2,7 +2,7 @@
 
 ``python training/audio_card.py --baselines A --rejection B --cross C``: what
 benchmarks/audio_baselines.py, benchmarks/speech_rejection.py and training/audio_cross_corpus.py
-printed.
+printed. What the numbers of the recipe mean stands in ``training/audio_recipe.py``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
-from audio_corpora import DEV_SPEAKERS, TEST_SPEAKERS  # noqa: E402
+from audio_corpora import FOLDS  # noqa: E402
+from audio_recipe import Recipe  # noqa: E402
 
 from mer_ros.emotions import LABELS  # noqa: E402
 
 _CORPORA = ('ravdess', 'emodb', 'nemo')
+_GOALS = {'ravdess': 0.72, 'emodb': 0.85, 'nemo': 0.60}
+_GOAL_ECE = 0.04
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -69,6 +73,43 @@ def cross(measured: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
+def protocol(metrics: Mapping[str, Any]) -> str:
+    """Return the table of the three groups of speakers, each answered by networks new to them."""
+    groups = (('fold 0', 'test'), ('folds 1 to 3', 'choosing'), ('all folds', 'folds'))
+    return table(
+        ('speakers of', 'clips', *_CORPORA, 'mean', '95 %', 'ECE'),
+        [
+            (name, scores['clip']['n'], *(scores['corpora'][c]['uar'] for c in _CORPORA),
+             scores['uar_mean_of_corpora'], _interval(scores, 'mean'), scores['clip']['ece'])
+            for name, scores in ((name, metrics[key]) for name, key in groups)
+        ],
+    )  # fmt: skip
+
+
+def flags(recipe: Mapping[str, Any]) -> str:
+    """Return what the command needs beyond its defaults, with a space before each word."""
+    usual = asdict(Recipe())
+    return ''.join(
+        f' --{name.replace("_", "-")} {value}'
+        for name, value in recipe.items()
+        if value != usual[name]
+    )
+
+
+def goals(test: Mapping[str, Any]) -> str:
+    """Return the table of what was aimed at and what the test speakers got."""
+    rows = [
+        (f'UAR {name}', goal, test['corpora'][name]['uar'], test['corpora'][name]['uar'] >= goal)
+        for name, goal in _GOALS.items()
+    ]
+    ece = test['clip']['ece']
+    rows.append(('ECE of clips', _GOAL_ECE, ece, ece <= _GOAL_ECE))
+    return table(
+        ('figure', 'goal', 'measured', 'reached'),
+        [(*row, 'yes' if reached else 'no') for *row, reached in rows],
+    )
+
+
 def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, str]:
     """Return the tables by the name of their place in the text."""
     metrics = card['metrics']
@@ -111,7 +152,7 @@ def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, 
         'classes': table(
             ('class', 'recall'), zip(LABELS, map(float, test['recall']), strict=True)
         ),
-        'speakers': table(('speaker', 'UAR'), sorted(test['speakers'].items())),
+        'speakers': table(('speaker', 'UAR'), sorted(metrics['folds']['speakers'].items())),
         'noise': table(
             ('SNR, dB', *_CORPORA, 'mean', 'ECE'),
             [
@@ -141,13 +182,20 @@ def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, 
         'prior': ', '.join(
             f'{name} {share:.3f}' for name, share in zip(LABELS, card['prior'], strict=True)
         ),
-        'test': ', '.join(sorted(TEST_SPEAKERS)),
-        'dev': ', '.join(sorted(DEV_SPEAKERS)),
-        'steps': str(metrics['steps']),
+        'speakers_of_folds': '\n'.join(
+            f'- Fold {index}: {", ".join(sorted(fold))}.' for index, fold in enumerate(FOLDS)
+        ),
+        'protocol': protocol(metrics),
+        'goals': goals(test),
+        'recipe': table(
+            ('name', 'value'), [(name, str(value)) for name, value in card['recipe'].items()]
+        ),
+        'flags': flags(card['recipe']),
+        **{f'recipe_{name}': str(value) for name, value in card['recipe'].items()},
     }  # fmt: skip
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Fill in the template."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -156,13 +204,9 @@ def main() -> None:
     for name in ('--baselines', '--rejection', '--cross'):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument('--output', type=Path, default=ROOT / 'docs/models/audio_lite.md')
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     card = json.loads(args.model.read_text(encoding='utf-8'))
     text = (ROOT / 'training/audio_card.md').read_text(encoding='utf-8')
-    trained = (ROOT / f'training/audio_card_{card["metrics"]["trained_on"]}.md').read_text(
-        encoding='utf-8'
-    )
-    text = text.replace('{trained}', trained.strip())
     refused, unheard = json.loads(args.rejection.read_text()), json.loads(args.cross.read_text())
     first = next(iter(refused.values()))
     run = next(iter(unheard.values()))
@@ -172,6 +216,7 @@ def main() -> None:
         'cross': cross(unheard),
         'cross_steps': str(run['steps']),
         'cross_batch': str(run['batch']),
+        'megabytes': f'{args.model.with_suffix(".onnx").stat().st_size / 1e6:.1f}',
     }
     for name, value in tables.items():
         text = text.replace('{' + name + '}', value)

@@ -1,8 +1,13 @@
 """Train the embedded speech emotion classifier: ``python training/audio_lite.py``.
 
-A run keeps the learning rate constant, then lets it fall to zero over the last part. The state at
-the start of the fall is kept, so that ``--speakers all --branch STATE`` can repeat only the fall on
-every speaker; its figures are those of the run that it branched from.
+Speakers lie in four folds. For each fold a network is trained without its speakers and then asked
+about them; one more is trained on every speaker, and is the one shipped. The runs do not need each
+other, so they can be separate processes on one --work folder:
+
+    python training/audio_lite.py --fold 0       # and 1, 2, 3, all
+    python training/audio_lite.py --finish       # temperatures, export, card
+
+Without --fold and --finish all of it is done in turn, except for runs that have finished already.
 """
 
 from __future__ import annotations
@@ -13,207 +18,132 @@ import os
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import argparse
-import copy
-import json
 import logging
 import sys
-import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from audio_batches import Batches, render  # noqa: E402
-from audio_corpora import load, split_of  # noqa: E402
-from audio_evaluation import (  # noqa: E402
-    WindowSet,
-    fit_temperatures,
-    mean_uar,
-    parts_of,
-    windows,
-)
-from audio_export import export, measure, write_card  # noqa: E402
-from audio_network import AudioNetwork, parameter_count  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-
-from mer_ros.audio.pooling import pool_clips  # noqa: E402
-from mer_ros.models.calibration import softmax  # noqa: E402
-from mer_ros.models.processor import has_bfloat16  # noqa: E402
+from audio_answers import Answers, answers, saved_network  # noqa: E402
+from audio_batches import Batches  # noqa: E402
+from audio_corpora import FOLDS, Clip, fold_of, load  # noqa: E402
+from audio_finish import finish, folds_of  # noqa: E402
+from audio_recipe import Recipe  # noqa: E402
+from audio_training import Checkpoints, Training, device_of, write  # noqa: E402
 
 _log = logging.getLogger('audio_lite')
 
 
-class Average:
-    """Exponential moving average of a network's weights and batch statistics."""
+def divided(name: str, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Return what a run is trained on, and what it is asked about afterwards.
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval()
-        self._decay = decay
-        self._steps = 0
+    Args:
+        name: ``all``, ``fold-K`` or ``without-CORPUS``.
+        clips: all.
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Move towards the network; faster in the first steps."""
-        self._steps += 1
-        decay = min(self._decay, self._steps / (self._steps + 10.0))
-        for mine, theirs in zip(
-            self.network.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1.0 - decay)
-            else:
-                mine.copy_(theirs)
-
-
-def rate(step: int, steps: int, fall: float, peak: float) -> float:
-    """Return the learning rate: a short rise, a plateau, a linear fall over the last share."""
-    rise = min(1.0, (step + 1) / 200.0)
-    return peak * rise * min(1.0, (steps - step) / max(fall * steps, 1.0))
+    Raises:
+        ValueError: one of them would be empty (``all`` is asked about nothing).
+    """
+    if name == 'all':
+        return list(clips), []
+    kind, _, which = name.partition('-')
+    if kind == 'fold':
+        asked = [fold_of(clip.speaker) == int(which) for clip in clips]
+    else:
+        asked = [clip.corpus == which for clip in clips]
+    heard = [clip for clip, out in zip(clips, asked, strict=True) if not out]
+    unheard = [clip for clip, out in zip(clips, asked, strict=True) if out]
+    if not heard or not unheard:
+        raise ValueError(f'{name}: {len(heard)} clips to train on, {len(unheard)} to ask about')
+    return heard, unheard
 
 
-def smoothed_loss(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
-    """Return the cross entropy against soft targets blended with the uniform distribution."""
-    soft = target * (1.0 - smoothing) + smoothing / target.shape[1]
-    return -(soft * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
+def run(name: str, clips: Sequence[Clip], recipe: Recipe, args: argparse.Namespace) -> None:
+    """Train ``NAME.pt``, and write what it says of those it never heard into ``NAME.npz``."""
+    heard, unheard = divided(name, clips)
+    device = device_of(args.device)
+    batches = Batches(heard, recipe, device)
+    _log.info('%s: %d clips of %d speakers, %s', name, len(heard), len(batches.speakers), recipe)
+    checkpoints = Checkpoints(args.work / f'{name}-state.pt', args.every, args.resume)
+    network = Training(recipe, batches, device).run(checkpoints)
+    state = {'network': network.state_dict(), 'recipe': asdict(recipe)}
+    write(state | {'speakers': batches.speakers}, args.work / f'{name}.pt')
+    if unheard:
+        found = answers(network, unheard, recipe, device)
+        found.write(args.work / f'{name}.npz')
+        _log.info('%s: UAR %s', name, ' '.join(f'{k} {v:.4f}' for k, v in found.uars().items()))
 
 
-@torch.no_grad()
-def infer(network: nn.Module, cut: WindowSet) -> Any:
-    """Return (W, 7) float32 logits of the windows."""
-    parts = [network(torch.from_numpy(part)) for part in parts_of(cut.logmel)]
-    return torch.cat(parts).numpy()
+def finished(name: str, recipe: Recipe, work: Path) -> bool:
+    """Return whether a run has left what the last part needs.
+
+    Raises:
+        ValueError: it has, but of another recipe.
+    """
+    path = work / ('all.pt' if name == 'all' else f'{name}.npz')
+    if not path.is_file():
+        return False
+    used = saved_network(path)[1] if name == 'all' else Answers.read(path).recipe
+    if used != recipe:
+        raise ValueError(f'{path} is of another recipe; give another --work folder, or delete it')
+    return True
 
 
-def train(args: argparse.Namespace, batches: Batches, dev: WindowSet) -> nn.Module:
-    """Run the schedule; resume from ``state.pt``, keep ``plateau.pt``; return the average."""
-    network: nn.Module = AudioNetwork().to(memory_format=torch.channels_last)
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{'params': decayed, 'weight_decay': 0.05}, {'params': plain, 'weight_decay': 0.0}]
-    )
-    average = Average(network, 0.998)
-    _log.info('%d parameters', parameter_count(network))
-    state_path, first = args.work / f'{args.run}-state.pt', 0
-    source = state_path if args.resume and state_path.is_file() else args.branch
-    if source:
-        state = torch.load(source, weights_only=True)
-        network.load_state_dict(state['network'])
-        average.network.load_state_dict(state['average'])
-        average._steps = state['step']
-        optimiser.load_state_dict(state['optimiser'])
-        first = state['step']
-        batches.reseed(args.seed + first)
-        _log.info('go on from %s at step %d', source, first)
-    plateau = round(args.steps * (1 - args.fall))
-    started = time.time()
-    losses: list[float] = []
-    for step in range(first, args.steps):
-        if step == plateau or (step > first and step % args.every == 0):
-            _keep(args, step, network, average, optimiser, state_path)
-            answers = softmax(infer(average.network, dev))
-            table = pool_clips(answers, dev.owner, dev.labels.size)
-            _log.info(
-                'step %d loss %.3f dev uar %.3f, %.0f s', step, float(np.mean(losses or [0])),
-                mean_uar(dev, table), time.time() - started,
-            )  # fmt: skip
-            losses = []
-        for group in optimiser.param_groups:
-            group['lr'] = rate(step, args.steps, args.fall, args.rate)
-        x, target = batches.draw()
-        network.train()
-        with torch.autocast('cpu', torch.bfloat16, enabled=has_bfloat16()):
-            logits = network(x)
-        loss = smoothed_loss(logits, target, 0.05)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        average.update(network)
-        losses.append(float(loss.detach()))
-    _keep(args, max(first, args.steps), network, average, optimiser, state_path)
-    return average.network
-
-
-def _keep(
-    args: argparse.Namespace,
-    step: int,
-    network: nn.Module,
-    average: Average,
-    optimiser: torch.optim.Optimizer,
-    path: Path,
-) -> None:
-    state = {
-        'network': network.state_dict(),
-        'average': average.network.state_dict(),
-        'optimiser': optimiser.state_dict(),
-        'step': step,
-    }
-    torch.save(state, path.with_suffix('.part'))
-    path.with_suffix('.part').replace(path)
-    if step == round(args.steps * (1 - args.fall)):
-        torch.save(state, args.work / f'{args.run}-plateau.pt')
+def parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--data', type=Path, default=ROOT.parent / 'shared/data/speech')
+    parser.add_argument('--work', type=Path, default=ROOT / 'build/audio_lite', help='runs, logs')
+    parser.add_argument('--cache', type=Path, help='decoded clips (default: the work folder)')
+    parser.add_argument('--output', type=Path, default=ROOT / 'mer_ros/models/embedded')
+    part = parser.add_mutually_exclusive_group()
+    folds = [str(index) for index in range(len(FOLDS))]
+    part.add_argument('--fold', choices=(*folds, 'all'), help='only the run without this fold')
+    part.add_argument('--without', metavar='CORPUS', help='only a run without this corpus')
+    part.add_argument('--finish', action='store_true', help='only the part after the runs')
+    parser.add_argument('--rescore', action='store_true', help='with the weights of the runs')
+    parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
+    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
+    Recipe.add_flags(parser)
+    return parser.parse_args(words)
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Train, export, measure and write the card."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, default=ROOT.parent / 'shared/data/speech')
-    parser.add_argument('--work', type=Path, default=ROOT / 'build/audio_lite', help='caches, logs')
-    parser.add_argument('--output', type=Path, default=ROOT / 'mer_ros/models/embedded')
-    parser.add_argument('--run', default='lite', help='name of the run in the work folder')
-    parser.add_argument('--steps', type=int, default=3800)
-    parser.add_argument(
-        '--fall', type=float, default=0.26316, help='share of steps of falling rate'
-    )
-    parser.add_argument('--rate', type=float, default=1.5e-3)
-    parser.add_argument('--batch', type=int, default=64)
-    parser.add_argument('--copies', type=int, default=5, help='rendered copies of each clip')
-    parser.add_argument('--every', type=int, default=200, help='steps between checkpoints')
-    parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--speakers', choices=('train', 'all'), default='train')
-    parser.add_argument('--branch', type=Path, help='state to start from')
-    parser.add_argument(
-        '--twin', type=Path, help='card of the run branched from: its temperatures and figures'
-    )
-    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
-    args = parser.parse_args(words)
-    if args.speakers != 'train' and not args.twin:
-        parser.error(f'--speakers {args.speakers} leaves nothing to measure on; give --twin CARD')
+    args = parsed(words)
+    recipe = Recipe.of(args)
+    if args.fold:
+        names = [args.fold if args.fold == 'all' else f'fold-{args.fold}']
+    else:
+        names = [f'without-{args.without}'] if args.without else []
     args.work.mkdir(parents=True, exist_ok=True)
-    args.output.mkdir(parents=True, exist_ok=True)
+    _log_into(args.work / f'{names[0] if names else "run"}.log')
+    torch.set_num_threads(args.threads)
+    clips = load(args.data, args.cache or args.work)
+    if not names and not args.finish:
+        names = [*(f'fold-{index}' for index in folds_of(clips)), 'all']
+        names = [name for name in names if not finished(name, recipe, args.work)]
+    for name in names:
+        run(name, clips, recipe, args)
+    if not args.fold and not args.without:
+        args.output.mkdir(parents=True, exist_ok=True)
+        finish(args.work, args.output, clips, device_of(args.device), args.rescore)
+
+
+def _log_into(path: Path) -> None:
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
-    file = logging.FileHandler(args.work / f'{args.run}.log')
+    for old in list(_log.handlers):
+        _log.removeHandler(old)
+    file = logging.FileHandler(path)
     file.setFormatter(logging.Formatter('%(asctime)s %(message)s'))
     _log.setLevel(logging.INFO)
     _log.addHandler(file)
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    clips = load(args.data, args.work)
-    copies = render(clips, args.copies, 1, args.work)
-    parts = {'train': {'train'}, 'all': {'train', 'dev', 'test'}}
-    chosen = [i for i, c in enumerate(clips) if split_of(c.speaker) in parts[args.speakers]]
-    _log.info('%s: %d clips of %s', vars(args), len(chosen), args.speakers)
-    batches = Batches(clips, copies, np.array(chosen), args.seed, args.batch)
-    dev = windows([c for c in clips if split_of(c.speaker) == 'dev'])
-    network = train(args, batches, dev)
-    model = export(network, args.output / 'audio_lite.onnx')
-    if args.twin:
-        card = json.loads(args.twin.read_text(encoding='utf-8'))
-        temperatures = card['temperature'], card['clip_temperature']
-        metrics = card['metrics']
-        metrics['measured_on'] = f'the twin trained without test and dev speakers, {card["sha256"]}'
-    else:
-        temperatures = fit_temperatures(infer(network, dev), dev)
-        metrics = measure(model, clips, temperatures)
-    metrics |= {'trained_on': args.speakers, 'steps': args.steps, 'seed': args.seed}
-    write_card(model, temperatures, batches.prior(), metrics)
-    _log.info('T %.3f %.3f test %.4f', *temperatures, metrics['test']['uar_mean_of_corpora'])
 
 
 if __name__ == '__main__':

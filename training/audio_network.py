@@ -6,6 +6,9 @@ statistics pooling (Okabe et al., 2018) over time, so that any length from half 
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -95,40 +98,92 @@ class StatisticsPooling(nn.Module):
 
 
 class AudioNetwork(nn.Module):
-    """Log-mel (N, 64, T) to logits (N, 7)."""
+    """Log-mel (N, 64, T) to logits (N, 7).
 
-    def __init__(self, dropout: float = 0.3) -> None:
+    Args:
+        width: factor on the channels of every layer, rounded to eights.
+        dropout: before the last layer.
+
+    Attributes:
+        statistics: how many numbers a window is pooled to.
+    """
+
+    def __init__(self, width: float = 1.0, dropout: float = 0.3) -> None:
         super().__init__()
+        widths = [max(8, 8 * round(width * channels / 8)) for channels in WIDTHS]
+        embedding = max(8, 8 * round(width * EMBEDDING / 8))
+        self.statistics = 2 * embedding
         self.normalise = Normalisation()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, WIDTHS[0], 5, 2, 2, bias=False),
-            nn.BatchNorm2d(WIDTHS[0]),
+            nn.Conv2d(3, widths[0], 5, 2, 2, bias=False),
+            nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         )
         blocks: list[nn.Module] = []
-        inputs = WIDTHS[0]
-        for stage, (width, depth) in enumerate(zip(WIDTHS, DEPTHS, strict=True)):
+        inputs = widths[0]
+        for stage, (outputs, depth) in enumerate(zip(widths, DEPTHS, strict=True)):
             for index in range(depth):
-                blocks.append(Block(inputs, width, 2 if stage and not index else 1))
-                inputs = width
+                blocks.append(Block(inputs, outputs, 2 if stage and not index else 1))
+                inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        rows = BANDS // 2 ** len(WIDTHS)
+        rows = BANDS // 2 ** len(widths)
         self.collapse = nn.Sequential(
-            nn.Conv1d(inputs * rows, EMBEDDING, 1, bias=False),
-            nn.BatchNorm1d(EMBEDDING),
+            nn.Conv1d(inputs * rows, embedding, 1, bias=False),
+            nn.BatchNorm1d(embedding),
             nn.ReLU(inplace=True),
         )
-        self.pool = StatisticsPooling(EMBEDDING)
+        self.pool = StatisticsPooling(embedding)
         self.head = nn.Sequential(
-            nn.BatchNorm1d(2 * EMBEDDING), nn.Dropout(dropout), nn.Linear(2 * EMBEDDING, COUNT)
+            nn.BatchNorm1d(self.statistics),
+            nn.Dropout(dropout),
+            nn.Linear(self.statistics, COUNT),
         )
+
+    def pooled(self, logmel: Tensor) -> Tensor:
+        """Return the statistics (N, statistics) that the last layer answers from."""
+        maps = self.blocks(self.stem(self.normalise(logmel)))
+        statistics: Tensor = self.pool(self.collapse(maps.flatten(1, 2)).float())
+        return statistics
 
     def forward(self, logmel: Tensor) -> Tensor:
         """Return the logits (N, 7), float32."""
-        maps = self.blocks(self.stem(self.normalise(logmel)))
-        frames = self.collapse(maps.flatten(1, 2))
-        logits: Tensor = self.head(self.pool(frames.float()))
+        logits: Tensor = self.head(self.pooled(logmel))
         return logits.float()
+
+
+class _Reversal(torch.autograd.Function):
+    """Identity forwards; backwards the gradient turns round."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, weight: float) -> Tensor:
+        context.weight = weight
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return -context.weight * gradient, None
+
+
+class Adversary(nn.Module):
+    """Guesses the speaker from the pooled statistics, and teaches the network to hide it.
+
+    Gradient reversal, ramped up over the run: Ganin et al. (2016), "Domain-adversarial training of
+    neural networks". Not part of what is exported.
+    """
+
+    def __init__(self, statistics: int, speakers: int, weight: float) -> None:
+        super().__init__()
+        self._weight = weight
+        self.guess = nn.Sequential(
+            nn.BatchNorm1d(statistics), nn.Linear(statistics, 128), nn.ReLU(),
+            nn.Linear(128, speakers),
+        )  # fmt: skip
+
+    def forward(self, pooled: Tensor, progress: float) -> Tensor:
+        """Return logits (N, speakers), float32; ``progress`` is the share of the run done."""
+        weight = self._weight * (2.0 / (1.0 + math.exp(-10.0 * progress)) - 1.0)
+        guesses: Tensor = self.guess(_Reversal.apply(pooled, weight))
+        return guesses.float()
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -2,10 +2,13 @@
 
     python -m training.face_lite --data ../shared/data/face --run build/face_lite
 
-trains from scratch (``--resume`` goes on after an interruption), writes ``log.jsonl`` and a
-checkpoint an epoch into the run folder, and exports ``face_lite.onnx`` with its card at the end.
-The reported split (``fer2013_valid.npz``) is looked at once, after everything is chosen on the
-part of train that is held out. Needs the packages of ``training/README.md``.
+trains a few larger nets on the people's votes, then the one that is shipped on their answers and
+the votes, and exports ``face_lite.onnx`` with its card. Each run has a folder below the run folder
+with ``log.jsonl`` and a checkpoint an epoch; what is finished there is not done again, and
+``--resume`` goes on with what is not. ``--part`` does one of the runs only, so that the teachers
+can be trained side by side. The reported split (``fer2013_valid.npz``) is looked at once, after
+everything is chosen on the part of train that is held out. Needs the packages of
+``training/README.md``.
 """
 
 from __future__ import annotations
@@ -13,20 +16,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mer_ros import metrics
 from mer_ros.emotions import COUNT
-from training.face_data import CLASSES, HELD_OUT, FaceSet, load, split
-from training.face_export import export
-from training.face_net import FaceNet, predict
-from training.face_start import net_from_onnx
-from training.face_training import Recipe, Training
+from training.face_data import HELD_OUT, FaceSet, load, split
+from training.face_export import ShippedNet, export
+from training.face_net import SHIPPED, TEACHER, FaceNet, Shape, predict
+from training.face_training import NetTeacher, Recipe, Teacher, Training
+
+STUDENT = Recipe(epochs=110, mix=0.4, distil=0.7)
+TEACHERS = 3
 
 
 def held_out_score(net: FaceNet, held_out: FaceSet) -> dict[str, float]:
@@ -40,7 +45,7 @@ def held_out_score(net: FaceNet, held_out: FaceSet) -> dict[str, float]:
     return {'accuracy': scores['accuracy'], 'uar': scores['uar'], 'votes_loss': votes}
 
 
-def parts(data: Path, limit: int | None) -> tuple[FaceSet, FaceSet, FaceSet]:
+def parts_of(data: Path, limit: int | None) -> tuple[FaceSet, FaceSet, FaceSet]:
     """Return what is trained on, what is chosen on, and what is reported on."""
     train, valid = (load(data / f'fer2013_{name}.npz') for name in ('train', 'valid'))
     if limit is None:
@@ -50,37 +55,60 @@ def parts(data: Path, limit: int | None) -> tuple[FaceSet, FaceSet, FaceSet]:
     return *split(train, valid, seed=0, held_out=min(HELD_OUT, limit // 4)), valid
 
 
-def teacher_targets(checkpoints: list[Path], fit: FaceSet) -> Tensor:
-    """Return (N, 8) mean probabilities of earlier runs' averaged nets, mirrored images too."""
-    net, total = FaceNet(), torch.zeros(len(fit), CLASSES)
-    for checkpoint in checkpoints:
-        net.load_state_dict(torch.load(checkpoint, weights_only=True)['average'])
-        total += torch.softmax(predict(net, fit.images, mirror=True)[0], dim=1)
-    return total / len(checkpoints)
+def teacher_recipe(student: Recipe, index: int, epochs: int) -> Recipe:
+    """Return what the teacher of this index is trained by."""
+    return replace(student, epochs=epochs, distil=0.0, seed=1 + index)
 
 
-def start_weights(path: Path, fit: FaceSet) -> dict[str, Tensor]:
-    """Return the weights of an earlier run: of its checkpoint, or of what it shipped."""
-    if path.suffix == '.onnx':
-        return net_from_onnx(path, fit.images).state_dict()
-    weights: dict[str, Tensor] = torch.load(path, weights_only=True)['average']
-    return weights
+def averaged(path: Path, device: str) -> FaceNet:
+    """Return the net of a run's checkpoint.
 
-
-def blended(net: FaceNet, start: dict[str, Tensor], share: float) -> FaceNet:
-    """Return a net with ``share`` of the start's weights and the rest of the run's.
-
-    What lies between the ends of a run that began with good weights is often better than either
-    (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models"); it costs nothing to run.
+    Raises:
+        SystemExit: there is none.
     """
-    between = FaceNet().eval()
-    between.load_state_dict(
-        {
-            name: value.lerp(start[name], share) if value.dtype.is_floating_point else value
-            for name, value in net.state_dict().items()
-        }
-    )
-    return between
+    if not path.exists():
+        raise SystemExit(f'{path} does not exist: train that part first')
+    stored = torch.load(path, weights_only=True, map_location=device)
+    net = FaceNet(Shape(**stored['shape'])).eval()
+    net.load_state_dict(stored['average'])
+    return net
+
+
+def teacher(path: Path, device: str, threads: int) -> Teacher:
+    """Return what teaches by a run's checkpoint, or by a face_lite.onnx."""
+    if path.suffix == '.onnx':
+        return ShippedNet(path, threads).taught
+    return NetTeacher(averaged(path, device), device)
+
+
+def run_part(
+    training: Training,
+    folder: Path,
+    held_out: FaceSet,
+    resume: bool,
+    max_steps: int | None = None,
+) -> None:
+    """Train to the end of the recipe, with a checkpoint an epoch in ``folder``.
+
+    Raises:
+        SystemExit: a run was begun there and ``resume`` was not asked for.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    last, log = folder / 'last.pt', folder / 'log.jsonl'
+    if last.exists():
+        training.restore(torch.load(last, weights_only=True, map_location=training.device))
+        if training.epoch < training.recipe.epochs and not resume:
+            raise SystemExit(f'{log} exists: --resume it, or choose another --run folder')
+    while training.epoch < training.recipe.epochs:
+        row: dict[str, Any] = {'epoch': training.epoch + 1}
+        row |= training.run_epoch(max_steps)
+        row |= held_out_score(training.average.net, held_out)
+        torch.save(training.state(), last.with_suffix('.tmp'))
+        last.with_suffix('.tmp').replace(last)
+        with log.open('a', encoding='utf-8') as file:
+            file.write(json.dumps(row) + '\n')
+        text = ' '.join(f'{k} {v:.4f}' if k != 'epoch' else f'{k} {v}' for k, v in row.items())
+        print(folder.name, text, flush=True)
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -89,27 +117,23 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         prog='python -m training.face_lite', description='Train the embedded face classifier.'
     )
     parser.add_argument('--data', type=Path, required=True, help='folder of fer2013_*.npz')
-    parser.add_argument('--run', type=Path, required=True, help='folder for checkpoints and log')
+    parser.add_argument('--run', type=Path, required=True, help='folder for checkpoints and logs')
     parser.add_argument(
         '--out', type=Path, help='folder for face_lite.onnx and .json (default: the run folder)'
     )
-    for name, default in vars(Recipe()).items():
-        if name != 'teacher':
-            parser.add_argument(f'--{name.replace("_", "-")}', type=type(default), default=default)
     parser.add_argument(
-        '--teacher', type=float, default=Recipe.teacher, help='share of the teachers in the targets'
+        '--part', help='teacher-0, teacher-1, ..., student or export (default: all)'
     )
+    parser.add_argument('--teachers', type=int, default=TEACHERS)
+    parser.add_argument('--teacher-epochs', type=int, default=35)
     parser.add_argument(
-        '--teachers', type=Path, nargs='*', default=[], help='last.pt of other runs'
+        '--taught-by', type=Path, nargs='*', help='last.pt or face_lite.onnx of other runs instead'
     )
-    parser.add_argument(
-        '--start', type=Path, help='last.pt or face_lite.onnx of an earlier run to start from'
-    )
-    parser.add_argument(
-        '--blend', type=float, default=0.0, help="share of the start's weights in what is exported"
-    )
+    parser.add_argument('--start', type=Path, help='last.pt of an earlier run to start from')
+    for name, default in asdict(STUDENT).items():
+        parser.add_argument(f'--{name.replace("_", "-")}', type=type(default), default=default)
     parser.add_argument('--resume', action='store_true', help='go on from the run folder')
-    parser.add_argument('--export-only', action='store_true', help='export the run as it stands')
+    parser.add_argument('--device', help='cpu or cuda (default: cuda where there is one)')
     parser.add_argument(
         '--limit', type=int, help='use so many images of each file only (for tests)'
     )
@@ -122,48 +146,39 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = arguments(argv)
     torch.set_num_threads(options.threads)
-    recipe = Recipe(**{name: getattr(options, name) for name in vars(Recipe())})
-    if options.blend and not options.start:
-        raise SystemExit('--blend SHARE needs --start FILE')
-    if (recipe.teacher > 0) != bool(options.teachers):
-        raise SystemExit('--teacher SHARE and --teachers CHECKPOINT... go together')
-    fit, held_out, valid = parts(options.data, options.limit)
-    targets = torch.from_numpy(fit.targets)
-    if options.teachers:
-        known = targets.sum(dim=1, keepdim=True)
-        mixed = teacher_targets(options.teachers, fit)
-        targets = known * ((1 - recipe.teacher) * targets + recipe.teacher * mixed)
-    options.run.mkdir(parents=True, exist_ok=True)
-    last, log = options.run / 'last.pt', options.run / 'log.jsonl'
-    training = Training(fit, targets, recipe)
-    if options.start:
-        training.start_from(start_weights(options.start, fit))
-    if options.resume or options.export_only:
-        if not last.exists():
-            raise SystemExit(f'{last} does not exist: run without --resume first')
-        training.restore(torch.load(last, weights_only=True))
-    elif log.exists():
-        raise SystemExit(f'{log} exists: --resume it, or choose another --run folder')
-    epochs = training.epoch if options.export_only else recipe.epochs
-    while training.epoch < epochs:
-        row: dict[str, Any] = {'epoch': training.epoch + 1}
-        row |= training.run_epoch(options.max_steps)
-        row |= held_out_score(training.average.net, held_out)
-        torch.save(training.state(), last.with_suffix('.tmp'))
-        last.with_suffix('.tmp').replace(last)
-        with log.open('a', encoding='utf-8') as file:
-            file.write(json.dumps(row) + '\n')
-        print(' '.join(f'{k} {v:.4f}' if k != 'epoch' else f'{k} {v}' for k, v in row.items()),
-              flush=True)  # fmt: skip
-    used = vars(recipe) | {'epochs': training.epoch, 'command': 'python -m training.face_lite'}
-    net = training.average.net
-    if options.start:
-        used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()
-    if options.blend:
-        net = blended(net, start_weights(options.start, fit), options.blend)
-        used['blend'] = options.blend
-    card = export(net, held_out, valid, options.out or options.run, used)
-    print(json.dumps(card['metrics'] | {'held_out': held_out_score(net, held_out)}))
+    torch.backends.cudnn.benchmark = True
+    device = options.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    recipe = Recipe(**{name: getattr(options, name) for name in asdict(STUDENT)})
+    names = [] if options.taught_by else [f'teacher-{i}' for i in range(options.teachers)]
+    files = options.taught_by or [options.run / name / 'last.pt' for name in names]
+    parts = [options.part] if options.part else [*names, 'student', 'export']
+    if unknown := set(parts) - {*names, 'student', 'export'}:
+        raise SystemExit(f'--part {unknown.pop()}: there are {", ".join(names)}, student, export')
+    fit, held_out, valid = parts_of(options.data, options.limit)
+    for name in parts:
+        if name in names:
+            index = names.index(name)
+            mine = teacher_recipe(recipe, index, options.teacher_epochs)
+            run = Training(fit, mine, TEACHER, device)
+        elif name == 'student':
+            teachers = [teacher(file, device, options.threads) for file in files]
+            run = Training(fit, recipe, SHIPPED, device, teachers)
+            if options.start:
+                run.start_from(averaged(options.start, device).state_dict())
+        else:
+            continue
+        run_part(run, options.run / name, held_out, options.resume, options.max_steps)
+    if 'export' in parts:
+        net = averaged(options.run / 'student' / 'last.pt', 'cpu')
+        used = asdict(recipe) | {
+            'command': 'python -m training.face_lite',
+            'teacher_epochs': options.teacher_epochs,
+            'teachers': [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+        }
+        if options.start:
+            used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()
+        card = export(net, held_out, valid, options.out or options.run, used)
+        print(json.dumps(card['metrics'] | {'held_out': held_out_score(net, held_out)}))
     return 0
 
 

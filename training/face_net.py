@@ -5,6 +5,8 @@ Residual blocks after He et al. (2016), strided shortcuts by average pooling (He
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,7 +16,29 @@ from torch.nn import functional
 from training.face_data import CLASSES
 
 SIZE = 48
-WIDTHS, DEPTHS = (32, 64, 128, 256), (2, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a net is.
+
+    Attributes:
+        widths: channels of the four stages.
+        depths: residual blocks of each.
+        stride: of the stem's second convolution; 1 keeps the first stage at 48x48.
+        gate: each block weighs its channels by squeeze and excitation (Hu et al., 2018).
+    """
+
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    depths: tuple[int, ...] = (2, 2, 3, 1)
+    stride: int = 2
+    gate: bool = False
+
+
+SHIPPED = Shape((32, 64, 160, 256), (1, 2, 2, 1))
+"""1.96 M parameters, for the robot."""
+TEACHER = Shape((48, 96, 192, 384), (2, 2, 2, 2), stride=1, gate=True)
+"""6.5 M parameters and nine times the arithmetic: what the shipped net learns from."""
 
 
 def standardise(images: Tensor) -> Tensor:
@@ -24,16 +48,32 @@ def standardise(images: Tensor) -> Tensor:
     return centred / (deviation + 4.0)
 
 
+class Gate(nn.Module):  # type: ignore[misc]
+    """Squeeze and excitation: each channel weighed by what all of them say of the whole face."""
+
+    def __init__(self, channels: int) -> None:
+        """Squeeze to a quarter of the channels."""
+        super().__init__()
+        self.down = nn.Conv2d(channels, channels // 4, 1)
+        self.up = nn.Conv2d(channels // 4, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the weighed features."""
+        squeezed = functional.relu(self.down(features.mean(dim=(2, 3), keepdim=True)))
+        return features * torch.sigmoid(self.up(squeezed))
+
+
 class Block(nn.Module):  # type: ignore[misc]
     """Two 3x3 convolutions and a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, gate: bool) -> None:
         """Halve the size where ``stride`` is 2."""
         super().__init__()
         self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.first_norm = nn.BatchNorm2d(outputs)
         self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.second_norm = nn.BatchNorm2d(outputs)
+        self.gate: nn.Module = Gate(outputs) if gate else nn.Identity()
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(
@@ -45,24 +85,27 @@ class Block(nn.Module):  # type: ignore[misc]
     def forward(self, features: Tensor) -> Tensor:
         """Return the block's features."""
         inner = functional.relu(self.first_norm(self.first(features)), inplace=True)
-        inner = self.second_norm(self.second(inner))
+        inner = self.gate(self.second_norm(self.second(inner)))
         return functional.relu(inner + self.shortcut(features), inplace=True)
 
 
 class FaceNet(nn.Module):  # type: ignore[misc]
     """Images (N, 1, 48, 48) in 0..255 -> logits (N, 8), contempt last, and face logit (N,)."""
 
-    def __init__(self, dropout: float = 0.2) -> None:
+    def __init__(self, shape: Shape = SHIPPED, dropout: float = 0.2) -> None:
         """Build it with random weights."""
         super().__init__()
+        self.shape = shape
+        channels = shape.widths[0]
         layers: list[nn.Module] = [
             nn.Conv2d(1, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(True),
-            nn.Conv2d(32, WIDTHS[0], 3, 2, 1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU(True),
+            nn.Conv2d(32, channels, 3, shape.stride, 1, bias=False), nn.BatchNorm2d(channels),
+            nn.ReLU(True),
         ]  # fmt: skip
-        channels = WIDTHS[0]
-        for stage, (width, depth) in enumerate(zip(WIDTHS, DEPTHS, strict=True)):
+        for stage, (width, depth) in enumerate(zip(shape.widths, shape.depths, strict=True)):
             for index in range(depth):
-                layers.append(Block(channels, width, 2 if index == 0 and stage else 1))
+                stride = 2 if index == 0 and stage else 1
+                layers.append(Block(channels, width, stride, shape.gate))
                 channels = width
         self.features = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
@@ -96,17 +139,15 @@ class DeployedFaceNet(nn.Module):  # type: ignore[misc]
         return logits[:, :-1] + self.offset, face
 
 
-def predict(net: FaceNet, images: NDArray[np.uint8], mirror: bool = False) -> tuple[Tensor, Tensor]:
-    """Return float32 (logits (N, 8), face logit (N,)), each the mean with the mirror if asked."""
+def predict(net: FaceNet, images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """Return float32 (logits (N, 8), face logit (N,)) of (N, 48, 48) images, on the CPU."""
     logits, faces = [], []
+    device = next(net.parameters()).device
     net.eval()
     with torch.no_grad():
         for start in range(0, len(images), 256):
-            batch = torch.from_numpy(images[start : start + 256]).float()[:, None]
+            batch = torch.from_numpy(images[start : start + 256]).to(device).float()[:, None]
             logit, face = net(batch)
-            if mirror:
-                other, other_face = net(batch.flip(-1))
-                logit, face = (logit + other) / 2, (face + other_face) / 2
             logits.append(logit)
             faces.append(face)
-    return torch.cat(logits), torch.cat(faces)
+    return torch.cat(logits).cpu(), torch.cat(faces).cpu()

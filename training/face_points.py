@@ -90,7 +90,7 @@ class Crops:
         self._images = torch.from_numpy(images)
         self._points = torch.from_numpy(landmarks.points)
         self._generator = generator
-        self._augment = Augmentation(generator)
+        self._augment = Augmentation(generator, generator)
         self._negatives = Negatives(generator, backgrounds())
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ from training.face_augment import (
     convolve,
     downscale,
     gaussian_kernels,
-    jpeg,
     motion_kernels,
     warp,
 )
@@ -61,6 +61,19 @@ def _noisy(deviation: float) -> Change:
     return lambda images: images + deviation * torch.randn(images.shape, generator=generator)
 
 
+def _compressed(quality: int) -> Change:
+    """Return a change by OpenCV's JPEG codec."""
+
+    def change(images: Tensor) -> Tensor:
+        after = []
+        for image in images[:, 0].clamp(0, 255).to(torch.uint8).numpy():
+            _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            after.append(np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)))
+        return torch.from_numpy(np.stack(after)).float()[:, None]
+
+    return change
+
+
 def _covered(top: float, bottom: float) -> Change:
     def change(images: Tensor) -> Tensor:
         rows = images.shape[-2]
@@ -85,7 +98,7 @@ CORRUPTIONS: dict[str, Change] = {
     'overexposed x1.8': lambda images: 1.8 * images,
     'noise, sigma 10': _noisy(10.0),
     'noise, sigma 25': _noisy(25.0),
-    'JPEG, quality 20': lambda images: jpeg(images, [20] * len(images)),
+    'JPEG, quality 20': _compressed(20),
     'tilted 15 degrees': _warped(degrees=15),
     'tilted 30 degrees': _warped(degrees=30),
     'crop 20 % too tight': _warped(scale=1 / 1.2),

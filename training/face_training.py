@@ -1,52 +1,69 @@
-"""One training run of the face classifier: recipe, averaging, batches, steps, checkpoints."""
+"""One training run of a face net: recipe, averaging, batches, steps, checkpoints."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mer_ros.emotions import COUNT
 from mer_ros.models.processor import has_bfloat16
 from training.face_augment import Augmentation
 from training.face_data import CLASSES, FaceSet
 from training.face_negatives import Negatives, backgrounds
-from training.face_net import FaceNet
+from training.face_net import SHIPPED, FaceNet, Shape
 
 NEGATIVES = 0.09
 """Crops that are no face, as a share of a batch."""
+AHEAD = 8
+"""Batches that are augmented at once."""
 FACE_WEIGHT = 0.15
 """Of the face / no-face loss beside the emotion loss."""
-SMALL_SIZE = 32
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that a run depends on beside the data.
 
-    ``small`` is the share of the epochs, the first, that see the faces at 32x32 pixels: half
-    the work while the learning rate is high (progressive resizing, Howard, 2018).
-    ``gentle`` is the share, the last, with half the geometry and nothing erased: the net settles
-    on faces as they are while the learning rate is low (as YOLOX does, Ge et al., 2021).
+    Attributes:
+        epochs: passes over the images.
+        batch: faces a step.
+        rate: peak of the one-cycle learning rate (Smith, 2018).
+        warm_up: share of the epochs in which it rises.
+        weight_decay: of the weights, not of biases and norms.
+        ema: decay of the moving average of the weights, which is what is kept.
+        mix: share of the batches in which faces are mixed in pairs, half of them blended (mixup,
+            Zhang et al., 2018), half with a rectangle of the other (CutMix, Yun et al., 2019).
+        balance: weight of rare classes, as a power of their frequency.
+        strength: of the change of framing.
+        distil: share of the teachers' word in the targets (Hinton et al., 2015); the rest is the
+            people's votes. They see each face framed and mixed as the net does (Beyer et al., 2022)
+            but without the faults of light and sensor.
+        gentle: share of the epochs, the last, with half the change of framing, nothing mixed and
+            nothing erased: the net settles on faces as they are (as YOLOX does, Ge et al., 2021).
+        dropout: before the last layer.
+        seed: of every draw.
     """
 
     epochs: int = 50
-    batch: int = 128
-    rate: float = 0.1
+    batch: int = 256
+    rate: float = 0.2
     warm_up: float = 0.06
     weight_decay: float = 5e-4
     ema: float = 0.999
-    mixup: float = 0.0
+    mix: float = 0.5
     balance: float = 0.2
     strength: float = 0.7
-    teacher: float = 0.0
-    small: float = 0.4
+    distil: float = 0.0
     gentle: float = 0.2
+    dropout: float = 0.2
     seed: int = 0
 
 
@@ -58,19 +75,16 @@ class Average:
         self.net = deepcopy(net).eval()
         self._decay = decay
         self.steps = 0
+        pairs = zip(self.net.state_dict().values(), net.state_dict().values(), strict=True)
+        floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+        self._mine, self._theirs = ([pair[i] for pair in floats] for i in (0, 1))
 
-    def update(self, net: FaceNet) -> None:
+    def update(self) -> None:
         """Move towards the net; faster in the beginning."""
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
-            for mine, new in zip(
-                self.net.state_dict().values(), net.state_dict().values(), strict=True
-            ):
-                if mine.dtype.is_floating_point:
-                    mine.lerp_(new, 1 - decay)
-                else:
-                    mine.copy_(new)
+            torch._foreach_lerp_(self._mine, self._theirs, 1 - decay)
 
 
 def one_cycle(progress: float, recipe: Recipe) -> float:
@@ -81,21 +95,69 @@ def one_cycle(progress: float, recipe: Recipe) -> float:
     return recipe.rate * (0.5 * (1 + math.cos(math.pi * rest)) + 1e-3)
 
 
+class Teacher(Protocol):
+    """Something that answers for (N, 1, 48, 48) images with (N, 8) or (N, 7) probabilities."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the probabilities, on the images' device."""
+
+
+class NetTeacher:
+    """A trained net."""
+
+    def __init__(self, net: FaceNet, device: str) -> None:
+        """Take it to the device."""
+        self._net = net.eval().to(device, memory_format=torch.channels_last)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return (N, 8) probabilities."""
+        return torch.softmax(self._net(images)[0].float(), dim=1)
+
+
+def joined(answers: Sequence[Tensor]) -> Tensor:
+    """Return the (N, 8) mean of teachers of which some, the shipped ones, know no contempt."""
+    ours = torch.stack([each[:, :COUNT] / each[:, :COUNT].sum(1, True) for each in answers])
+    last = [each[:, COUNT:] for each in answers if each.shape[1] == CLASSES]
+    contempt = torch.stack(last).mean(dim=0) if last else torch.zeros_like(ours[0, :, :1])
+    return torch.cat([ours.mean(dim=0) * (1 - contempt), contempt], dim=1)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from; the crops that are no face come last.
+
+    images: (N, 1, 48, 48). targets: (N, 8), zeros where nothing is known. weights, usable: (N,).
+    """
+
+    images: Tensor
+    targets: Tensor
+    weights: Tensor
+    usable: Tensor
+
+
 class Training:
     """A run: its net, its optimiser, its random numbers and where it stands."""
 
-    def __init__(self, fit: FaceSet, targets: Tensor, recipe: Recipe) -> None:
-        """Start from random weights; ``targets`` (N, 8) are what the emotion logits learn."""
+    def __init__(
+        self,
+        fit: FaceSet,
+        recipe: Recipe,
+        shape: Shape = SHIPPED,
+        device: str = 'cpu',
+        teachers: Sequence[Teacher] = (),
+    ) -> None:
+        """Start from random weights."""
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
-        self.generator = torch.Generator().manual_seed(recipe.seed)
-        self._images = torch.from_numpy(fit.images)
-        self._targets = targets
-        self._usable = torch.from_numpy(fit.usable)
-        share = targets.mean(dim=0).clamp(min=1e-4)
-        balance = (share / share.max()) ** -recipe.balance
-        self._weights = targets @ balance / (targets.sum(dim=1) @ (targets @ balance)) * len(fit)
-        self.net = FaceNet().to(memory_format=torch.channels_last)
+        self.device = torch.device(device)
+        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        self.host = torch.Generator().manual_seed(recipe.seed)
+        self._images = torch.from_numpy(fit.images).to(self.device)
+        self._targets = torch.from_numpy(fit.targets).to(self.device)
+        self._usable = torch.from_numpy(fit.usable).to(self.device)
+        self._weights = _balanced(self._targets, recipe.balance)
+        self._teachers = teachers
+        self.net = FaceNet(shape, recipe.dropout).to(self.device, memory_format=torch.channels_last)
         self.average = Average(self.net, recipe.ema)
         decayed = [weight for weight in self.net.parameters() if weight.ndim > 1]
         rest = [weight for weight in self.net.parameters() if weight.ndim <= 1]
@@ -107,10 +169,11 @@ class Training:
             lr=recipe.rate,
             momentum=0.9,
             nesterov=True,
+            fused=self.device.type == 'cuda',
         )
-        self._augment = Augmentation(self.generator, recipe.strength)
+        self._augment = Augmentation(self.generator, self.host, recipe.strength)
         self._negatives = Negatives(self.generator, backgrounds())
-        self._bfloat16 = has_bfloat16()
+        self._bfloat16 = self.device.type == 'cuda' or has_bfloat16()
         self.epoch = 0
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
@@ -126,8 +189,10 @@ class Training:
             'steps': self.average.steps,
             'optimiser': self._optimiser.state_dict(),
             'generator': self.generator.get_state(),
+            'host': self.host.get_state(),
             'torch': torch.get_rng_state(),
             'epoch': self.epoch,
+            'shape': asdict(self.net.shape),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -136,69 +201,126 @@ class Training:
         self.average.net.load_state_dict(state['average'])
         self.average.steps = state['steps']
         self._optimiser.load_state_dict(state['optimiser'])
-        self.generator.set_state(state['generator'])
-        torch.set_rng_state(state['torch'])
+        self.generator.set_state(state['generator'].cpu())
+        self.host.set_state(state['host'].cpu())
+        torch.set_rng_state(state['torch'].cpu())
         self.epoch = state['epoch']
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return (images, targets, weights, usable) of these rows, negatives at the end."""
+    @property
+    def _gentle(self) -> bool:
+        return self.epoch >= (1 - self.recipe.gentle) * self.recipe.epochs
+
+    def _batches(self, order: Tensor) -> Iterator[Batch]:
+        """Yield a batch for each ``recipe.batch`` rows of ``order``.
+
+        Several are made at once: on a graphics processor the many small changes of augmentation
+        cost as much for one batch as for eight.
+        """
+        size = self.recipe.batch
+        for rows in order.split(AHEAD * size):
+            faces, empty = self._changed(rows)
+            count = len(rows) // size
+            for part in range(count):
+                own = slice(part * size, (part + 1) * size)
+                few = empty[part::count]
+                nothing = torch.zeros(len(few), device=self.device)
+                yield Batch(
+                    torch.cat([faces.images[own], few]),
+                    torch.cat([faces.targets[own], nothing[:, None].expand(-1, CLASSES)]),
+                    torch.cat([faces.weights[own], nothing]),
+                    torch.cat([faces.usable[own], nothing]),
+                )
+
+    def _changed(self, rows: Tensor) -> tuple[Batch, Tensor]:
+        """Return these rows as the net sees them, and crops that are no face."""
         clean = self._images[rows].float()[:, None]
-        small = self.epoch < self.recipe.small * self.recipe.epochs
-        gentle = self.epoch >= (1 - self.recipe.gentle) * self.recipe.epochs
-        images = self._augment(clean, sensor=not small, gentle=gentle)
-        targets = self._targets[rows]
-        weights = self._weights[rows]
-        if self.recipe.mixup and torch.rand(1, generator=self.generator).item() < 0.5:
-            # Beta(a, a) from two gammas of the run's own generator is not in torch; a uniform
-            # share near one end does the same work as the small a of Zhang et al. (2018).
-            share = 1 - self.recipe.mixup * torch.rand(1, generator=self.generator).item()
-            other = torch.randperm(len(rows), generator=self.generator)
-            images = share * images + (1 - share) * images[other]
-            targets = share * targets + (1 - share) * targets[other]
-        count = max(1, round(NEGATIVES * len(rows)))
-        chosen = torch.randint(len(rows), (count,), generator=self.generator)
-        empty = self._augment.sensor(self._augment.light(self._negatives(clean[chosen])))
-        images = torch.cat([images, empty])
-        if small:
-            size = (SMALL_SIZE, SMALL_SIZE)
-            images = functional.interpolate(images, size, mode='bilinear', antialias=True)
-        return (
-            images,
-            torch.cat([targets, torch.zeros(count, CLASSES)]),
-            torch.cat([weights, torch.zeros(count)]),
-            torch.cat([self._usable[rows], torch.zeros(count)]),
+        framed = self._augment.geometry(clean, 0.5 if self._gentle else 1.0)
+        faces = Batch(framed, self._targets[rows], self._weights[rows], self._usable[rows])
+        if not self._gentle and self._number() < self.recipe.mix:
+            faces = self._mixed(faces)
+        targets = faces.targets
+        if self._teachers:
+            known = targets.sum(dim=1, keepdim=True)
+            share = self.recipe.distil
+            targets = (1 - share) * targets + share * known * self._taught(faces.images)
+        count = max(1, round(NEGATIVES * self.recipe.batch)) * (len(rows) // self.recipe.batch)
+        chosen = torch.randperm(len(rows), generator=self.generator, device=self.device)[:count]
+        empty = self._negatives(clean[chosen])
+        empty = empty[torch.randperm(count, generator=self.generator, device=self.device)]
+        images = torch.cat([faces.images, empty])
+        images = self._augment.sensor(self._augment.light(images))
+        seen, empty = images[: len(rows)], images[len(rows) :]
+        if not self._gentle:
+            seen = self._augment.erase(seen)
+        return replace(faces, images=seen, targets=targets), empty
+
+    def _number(self) -> float:
+        return torch.rand(1, generator=self.host).item()
+
+    def _mixed(self, batch: Batch) -> Batch:
+        """Return each face blended with another, or with a rectangle of it."""
+        count, size = len(batch.images), batch.images.shape[-1]
+        order = torch.randperm(count, generator=self.generator, device=self.device)
+        if self._number() < 0.5:
+            share = torch.full((count, 1), 0.5 + 0.5 * self._number(), device=self.device)
+            cover = share[:, :, None, None]
+        else:
+            inside = self._augment.rectangle(count, size, 0.3, 0.7)
+            cover = 1 - inside.float()
+            share = cover.mean(dim=(2, 3))
+        one, two = share[:, 0], 1 - share[:, 0]
+        return Batch(
+            cover * batch.images + (1 - cover) * batch.images[order],
+            share * batch.targets + (1 - share) * batch.targets[order],
+            one * batch.weights + two * batch.weights[order],
+            one * batch.usable + two * batch.usable[order],
         )
+
+    @torch.no_grad()
+    def _taught(self, images: Tensor) -> Tensor:
+        """Return (N, 8) mean probabilities of the teachers."""
+        with self._autocast():
+            return joined([each(images).float() for each in self._teachers])
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def run_epoch(self, max_steps: int | None = None) -> dict[str, float]:
         """Train over all images once; return the mean losses and the seconds it took."""
         recipe, started = self.recipe, time.perf_counter()
-        order = torch.randperm(len(self._images), generator=self.generator)
-        batches = order[: len(order) // recipe.batch * recipe.batch].split(recipe.batch)
-        batches = batches[:max_steps]
+        order = torch.randperm(len(self._images), generator=self.generator, device=self.device)
+        steps = min(len(order) // recipe.batch, max_steps or len(order))
         self.net.train()
-        emotion_sum = face_sum = 0.0
-        for step, rows in enumerate(batches):
-            rate = one_cycle((self.epoch + step / len(batches)) / recipe.epochs, recipe)
+        # Read once an epoch: reading a loss makes the processor wait for the device.
+        sums = torch.zeros(2, device=self.device)
+        for step, batch in enumerate(self._batches(order[: steps * recipe.batch])):
+            rate = one_cycle((self.epoch + step / steps) / recipe.epochs, recipe)
             for group in self._optimiser.param_groups:
                 group['lr'] = rate
-            images, targets, weights, usable = self._batch(rows)
-            images = images.to(memory_format=torch.channels_last)
-            with torch.autocast('cpu', torch.bfloat16, enabled=self._bfloat16):
+            images = batch.images.to(memory_format=torch.channels_last)
+            with self._autocast():
                 logits, face = self.net(images)
-            each = -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
-            emotion = (each * weights).sum() / recipe.batch
-            is_face = functional.binary_cross_entropy_with_logits(face.float(), usable)
+            each = -(batch.targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
+            emotion = (each * batch.weights).sum() / recipe.batch
+            is_face = functional.binary_cross_entropy_with_logits(face.float(), batch.usable)
             self._optimiser.zero_grad(set_to_none=True)
             (emotion + FACE_WEIGHT * is_face).backward()
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
             self._optimiser.step()
-            self.average.update(self.net)
-            emotion_sum += emotion.item()
-            face_sum += is_face.item()
+            self.average.update()
+            sums += torch.stack([emotion.detach(), is_face.detach()])
         self.epoch += 1
+        emotion_loss, face_loss = (sums / steps).tolist()
         return {
-            'emotion_loss': emotion_sum / len(batches),
-            'face_loss': face_sum / len(batches),
+            'emotion_loss': emotion_loss,
+            'face_loss': face_loss,
             'rate': rate,
             'seconds': time.perf_counter() - started,
         }
+
+
+def _balanced(targets: Tensor, power: float) -> Tensor:
+    """Return (N,) weights of mean 1 by the votes: more for classes that are rare."""
+    share = targets.mean(dim=0).clamp(min=1e-4)
+    balance = (share / share.max()) ** -power
+    return targets @ balance / (targets.sum(dim=1) @ (targets @ balance)) * len(targets)

@@ -1,16 +1,16 @@
 """Fit the fusion's parameters of the pairs of backends and write them to fusion.json.
 
     python3 training/fusion.py --data ../shared/data/fusion/ravdess_posteriors.csv
-    python3 training/fusion.py --lite ../shared/data --audio-model TWIN.onnx
+    python3 training/fusion.py --lite ../shared/data --audio-folds build/audio_lite
 
 ``--data`` fits each face backend of a table of clips with its audio backend, on all of its clips,
 under the names ``<face>+<audio>``. What to expect of the fit on people it has not seen: ``mer
 evaluate fusion`` on the same table, which leaves people out.
 
 ``--lite`` fits ``lite+lite`` on artificial pairs (training/fusion_pairs.py): faces that face_lite's
-training kept apart with windows of the audio net's dev speakers. The audio net must not have heard
-them: if the embedded one was trained on all speakers, give its twin with ``--audio-model``. Prints
-what the fit gives on FER2013's validation split with the test speakers, who were not fitted on.
+training kept apart with windows of the speakers of fold 1. The embedded audio net has heard
+everyone, so those of the folds answer, which training/audio_lite.py leaves in ``--audio-folds``.
+Prints what the fit gives on FER2013's validation split with the speakers of fold 0, who were not fitted on.
 
 Entries of other pairs stay as they are.
 """
@@ -63,13 +63,15 @@ def main() -> int:
     source.add_argument('--lite', type=Path, metavar='DIR', help='folder with face/ and speech/')
     parser.add_argument('--faces', default='face_mlp,face_bilstm', help='face backends, by comma')
     parser.add_argument('--face-model', type=Path, help='ONNX file (default: the embedded one)')
-    parser.add_argument('--audio-model', type=Path, help='ONNX file that heard no dev speaker')
+    parser.add_argument(
+        '--audio-folds', type=Path, default=Path('build/audio_lite'), help='folder of fold-K.onnx'
+    )
     parser.add_argument('--out', type=Path, default=EMBEDDED, help='default: %(default)s')
     arguments = parser.parse_args()
     if arguments.lite:
         from training.fusion_lite import fitted_on_pairs  # loads torch
 
-        entries = fitted_on_pairs(arguments.lite, arguments.face_model, arguments.audio_model)
+        entries = fitted_on_pairs(arguments.lite, arguments.face_model, arguments.audio_folds)
     else:
         entries = fitted_on_clips(arguments.data, arguments.faces.split(','))
     table = json.loads(arguments.out.read_text(encoding='utf-8'))

@@ -22,7 +22,7 @@ from mer_ros.fusion.recording import (
     no_context,
 )
 from mer_ros.metrics import score
-from training.audio_corpora import DEV_SPEAKERS, TEST_SPEAKERS
+from training.audio_corpora import FOLDS
 from training.face_data import load
 from training.fusion_pairs import (
     Pairs,
@@ -37,8 +37,12 @@ Table = NDArray[np.float64]
 NAME = 'lite+lite'
 
 
+FITTED, TESTED = 1, 0
+"""Folds of speakers (``audio_corpora.FOLDS``): fitted on, measured on."""
+
+
 def fitted_on_pairs(
-    data: Path, face_model: Path | None, audio_model: Path | None
+    data: Path, face_model: Path | None, audio_folds: Path
 ) -> dict[str, FusionParameters]:
     """Return the entry, and print a line of JSON with what it gives on other pairs.
 
@@ -46,13 +50,23 @@ def fitted_on_pairs(
     and windows; so each modality alone is published as it came. All three priors are that of the
     audio net: alone they cancel, in company the voice's own is taken out and the face's, which
     is how often people show what, stays in.
+
+    Args:
+        data: folder with face/ and speech/.
+        face_model: ONNX file (default: the embedded one).
+        audio_folds: folder with the ``fold-K.onnx`` that ``training/audio_lite.py`` leaves: each
+            fold of speakers is heard by the network that was trained without them.
     """
-    face, audio = LiteFaceClassifier(face_model), LiteAudioClassifier(audio_model)
+    face = LiteFaceClassifier(face_model)
     face.load()
+    audio, unheard = (
+        LiteAudioClassifier(audio_folds / f'fold-{fold}.onnx') for fold in (FITTED, TESTED)
+    )
     audio.load()
+    unheard.load()
     prior = tuple(float(share) for share in np.asarray(audio.prior, np.float64) / audio.prior.sum())
     faces = classified_faces(face, faces_kept_apart(data / 'face'))
-    windows = classified_windows(audio, data / 'speech', DEV_SPEAKERS)
+    windows = classified_windows(audio, data / 'speech', FOLDS[FITTED])
     pairs = paired(faces, windows, 0)
     fitted = FusionParameters(
         face_prior=prior, audio_prior=prior, prior=prior, in_order=CLEAN_SHARE
@@ -62,12 +76,12 @@ def fitted_on_pairs(
     fitted = fit_agreement(pairs.face, pairs.audio, nobody, fitted)
     note = (
         f'fitted on {len(pairs.labels)} artificial pairs: faces kept apart by face_lite '
-        f'{face.version}, windows of the dev speakers of audio_lite {audio.version}'
-        + (f' by {audio_model.name}, which did not hear them' if audio_model else '')
+        f'{face.version}, windows of the speakers of fold {FITTED} by the net of audio_lite '
+        f'{audio.version} that was trained without them'
     )
     others = paired(
         classified_faces(face, load(data / 'face' / 'fer2013_valid.npz')),
-        classified_windows(audio, data / 'speech', TEST_SPEAKERS),
+        classified_windows(unheard, data / 'speech', FOLDS[TESTED]),
         1,
     )
     print(json.dumps(figures(others, fitted)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import sys
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,6 @@ import pytest
 from mer_ros.audio.log_mel import log_mel
 from mer_ros.models.calibration import softmax
 from mer_ros.models.card import ModelCard
-
-TEST_SPEAKERS = (
-    'ravdess-17', 'ravdess-18', 'ravdess-19', 'ravdess-20',
-    'emodb-09', 'emodb-11', 'nemo-KS0', 'nemo-SM0',
-)  # fmt: skip
 
 
 @pytest.fixture(scope='module')
@@ -31,35 +26,6 @@ def session(model: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(model), options, providers=['CPUExecutionProvider'])
-
-
-@pytest.fixture
-def training(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip('torch')
-    pytest.importorskip('soundfile')
-    monkeypatch.setattr(sys, 'path', [str(repository / 'training'), *sys.path])
-
-
-@pytest.fixture
-def small_corpus(shared_data: Path, tmp_path: Path) -> Path:
-    """A folder with two clips of each class and speaker kind, linked from the real corpora."""
-    with (shared_data / 'speech/labels.csv').open(newline='', encoding='utf-8') as stream:
-        rows = [row for row in csv.DictReader(stream) if row['emotion']]
-    wanted = ('ravdess-01', 'ravdess-15', 'ravdess-17', 'emodb-08', 'nemo-EB0')
-    taken: dict[tuple[str, str], int] = {}
-    kept = []
-    for row in rows:
-        key = (row['speaker'], row['emotion'])
-        if row['speaker'] in wanted and taken.get(key, 0) < 2:
-            taken[key] = taken.get(key, 0) + 1
-            kept.append(row)
-    for corpus in ('ravdess', 'emodb', 'nemo'):
-        (tmp_path / corpus).symlink_to(shared_data / 'speech' / corpus)
-    with (tmp_path / 'labels.csv').open('w', newline='', encoding='utf-8') as stream:
-        writer = csv.DictWriter(stream, list(kept[0]))
-        writer.writeheader()
-        writer.writerows(kept)
-    return tmp_path
 
 
 def test_the_card_names_exactly_this_file(model: Path) -> None:
@@ -124,7 +90,7 @@ def test_the_files_hold_a_trained_network(
     from mer_ros.audio.pooling import pool_clips
 
     rows = audio_corpora.read_labels(shared_data / 'speech')
-    rows = [row for row in rows if row['speaker'] in TEST_SPEAKERS][::12]
+    rows = [row for row in rows if row['speaker'] in audio_corpora.TEST_SPEAKERS][::12]
     (tmp_path / 'labels.csv').write_text(
         '\n'.join([','.join(rows[0]), *(','.join(row.values()) for row in rows)]) + '\n'
     )
@@ -136,40 +102,94 @@ def test_the_files_hold_a_trained_network(
     assert mean_uar(cut, table) > 0.5
 
 
-@pytest.mark.usefixtures('training')
-def test_training_runs_resumes_and_exports(
-    small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import audio_batches
+@pytest.mark.usefixtures('small_noises')
+def test_training_runs_resumes_and_exports(small_corpus: Path, tmp_path: Path) -> None:
+    import audio_card
     import audio_lite
+    import torch
 
-    monkeypatch.setattr(audio_batches, 'PIECES', 1)
-    monkeypatch.setattr(audio_batches, 'NOISE_FRAMES', 250)
-    arguments = ['--data', small_corpus, '--work', tmp_path / 'work', '--output', tmp_path / 'out']
-    arguments += ['--batch', 8, '--copies', 2, '--every', 2, '--threads', 1]
-    audio_lite.main([str(word) for word in [*arguments, '--steps', 4]])
-    first = ModelCard.read(tmp_path / 'out/audio_lite.onnx')
-    audio_lite.main([str(word) for word in [*arguments, '--steps', 6, '--resume']])
-    second = ModelCard.read(tmp_path / 'out/audio_lite.onnx')
-    assert first.sha256 != second.sha256
-    assert 'go on from' in (tmp_path / 'work/lite.log').read_text()
-    assert set(second.metrics['noise']) == {'20', '10', '5', '0'}
+    work, model = tmp_path / 'work', tmp_path / 'out/audio_lite.onnx'
+
+    def train(*flags: object) -> None:
+        fixed = ['--data', small_corpus, '--work', work, '--output', model.parent]
+        fixed += ['--batch', 8, '--width', 0.25, '--every', 2, '--device', 'cpu']
+        audio_lite.main([str(word) for word in [*fixed, *flags]])
+
+    train('--fold', 1, '--steps', 2)
+    train('--fold', 1, '--steps', 4, '--resume')
+    assert 'fold-1-state.pt at step 2' in (work / 'fold-1.log').read_text()
+    assert torch.load(work / 'fold-1-state.pt', weights_only=True)['step'] == 4
+    finished = (work / 'fold-1.npz').stat().st_mtime_ns
+    train('--steps', 4)
+    assert (work / 'fold-1.npz').stat().st_mtime_ns == finished
+
+    speakers = set(torch.load(work / 'all.pt', weights_only=True)['speakers'])
+    asked: list[str] = []
+    for fold in range(4):
+        heard = torch.load(work / f'fold-{fold}.pt', weights_only=True)['speakers']
+        with np.load(work / f'fold-{fold}.npz') as answers:
+            unheard = sorted(set(answers['speakers']))
+            assert answers['logits'].shape == (answers['owner'].size, 7)
+        assert unheard
+        assert not set(heard) & set(unheard)
+        assert set(heard) | set(unheard) == speakers
+        asked += unheard
+    assert sorted(asked) == sorted(speakers)
+
+    card = ModelCard.read(model)
+    assert set(card.metrics['noise']) == {'20', '10', '5', '0'}
+    assert card.metrics['folds']['clip']['n'] == sum(
+        card.metrics[part]['clip']['n'] for part in ('test', 'choosing')
+    )
+    assert set(card.metrics['test']['speakers']) == {'ravdess-17', 'emodb-09', 'nemo-KS0'}
+    with np.load(work / 'fold-2.npz') as answers:
+        before = answers['logits']
+    train('--finish', '--rescore')
+    with np.load(work / 'fold-2.npz') as answers:
+        assert answers['logits'] == pytest.approx(before, abs=1e-4)
+
+    with pytest.raises(ValueError, match='another recipe'):
+        train('--steps', 3)
+
+    page = write_page(audio_card.main, model, tmp_path)
+    assert page.startswith(f'# audio_lite {card.version}\n')
+    assert f'| ravdess | 14 | {card.metrics["test"]["corpora"]["ravdess"]["uar"]:.3f} |' in page
+    assert 'audio_lite.py --steps 4 --batch 8 --width 0.25\n' in page
+    assert '{' not in page
+
+
+def write_page(command: Callable[[list[str]], None], model: Path, folder: Path) -> str:
+    """Return the page about a model, its other tables made of invented figures."""
+    corpora = ('ravdess', 'emodb', 'nemo')
+    scores = dict.fromkeys((*corpora, 'mean', 'single_window', 'ece'), 0.5)
+    unheard = {'n': 9, 'uar': 0.2, 'interval_95': [0.1, 0.3], 'ece': 0.1}
+    snr = {'speech': 5, 'noise': 6, 'speech_passes': 0.9, 'noise_passes': 0.0}
+    kinds = {'area_under_roc': 0.9, **{f'passes_at_{n}_percent': 0.8 for n in (1, 5, 10)}}
+    invented = {
+        'baselines': {'majority': scores},
+        'rejection': {'20': {**snr, 'score': kinds, 'reliability': kinds}},
+        'cross': {'nemo': {'steps': 1, 'batch': 2, 'all': unheard, 'test': unheard}},
+    }
+    words = ['--model', str(model.with_suffix('.json')), '--output', str(folder / 'page.md')]
+    for name, figures in invented.items():
+        (folder / f'{name}.json').write_text(json.dumps(figures))
+        words += [f'--{name}', str(folder / f'{name}.json')]
+    command(words)
+    return (folder / 'page.md').read_text(encoding='utf-8')
 
 
 @pytest.mark.usefixtures('training')
-def test_a_balanced_draw_gives_every_class_of_a_corpus_the_same_chance(
-    small_corpus: Path, tmp_path: Path
-) -> None:
-    import audio_batches
-    import audio_corpora
+def test_the_folds_part_the_speakers(shared_data: Path) -> None:
+    from audio_corpora import DEV_SPEAKERS, FOLDS, TEST_SPEAKERS, fold_of, read_labels
 
-    clips = audio_corpora.load(small_corpus, tmp_path)
-    weights = audio_batches.sampling_weights(clips)
-    chosen = np.array([clip.corpus == 'ravdess' for clip in clips])
-    labels = np.array([clip.label for clip in clips])
-    shares = np.bincount(labels[chosen], weights[chosen])
-    assert weights.sum() == pytest.approx(1.0)
-    assert shares == pytest.approx(np.full(7, shares[0]))
+    listed = [speaker for fold in FOLDS for speaker in fold]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {row['speaker'] for row in read_labels(shared_data / 'speech')}
+    assert {fold_of(speaker) for speaker in TEST_SPEAKERS} == {0}
+    assert all(fold_of(speaker) > 0 for speaker in DEV_SPEAKERS)
+    # A corpus of one's own: any names, and the same folds on any machine.
+    assert {fold_of(f'guest-{number}') for number in range(40)} == {0, 1, 2, 3}
+    assert [fold_of(f'guest-{number}') for number in range(6)] == [2, 3, 2, 1, 3, 2]
 
 
 @pytest.mark.usefixtures('training')
@@ -191,16 +211,6 @@ def test_clips_get_a_temperature_on_top_of_that_of_their_windows() -> None:
     pooled = np.log(calibrate(logits, window)).reshape(400, 4, 7).mean(axis=1)
     plain, sharp = (negative_log_likelihood(pooled, labels, t) for t in (1.0, clip))
     assert sharp < plain
-
-
-@pytest.mark.usefixtures('training')
-@pytest.mark.parametrize('kind', ['white', 'pink', 'brown', 'fan', 'motor'])
-def test_noise_has_unit_power_and_repeats_with_its_seed(kind: str) -> None:
-    from audio_rendering import noise
-
-    made = [noise(kind, 16000, np.random.default_rng(3)) for _ in range(2)]
-    assert np.array_equal(made[0], made[1])
-    assert 0.2 < float(np.mean(made[0] ** 2)) < 3.0
 
 
 @pytest.mark.usefixtures('training')

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,44 +92,118 @@ def test_the_training_command_runs_resumes_and_exports(
     for package in ('torch', 'onnx', 'scipy', 'skimage'):
         pytest.importorskip(package)
 
-    def train(*more: str) -> None:
+    def train(*more: str) -> str:
         command = [
             sys.executable, '-W', 'ignore', '-m', 'training.face_lite', '--run', str(tmp_path),
-            '--data', str(shared_data / 'face'), '--batch', '16', '--max-steps', '2', *more,
+            '--data', str(shared_data / 'face'), '--batch', '16', '--max-steps', '2',
+            '--teachers', '2', '--teacher-epochs', '1', '--limit', '200', '--threads', '1', *more,
         ]  # fmt: skip
-        subprocess.run([*command, '--limit', '200', '--threads', '1'], check=True, cwd=repository)
+        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+        return '' if done.returncode == 0 else done.stderr
 
-    train('--epochs', '1')
-    train('--epochs', '2', '--resume')
+    def epochs(part: str) -> list[int]:
+        rows = (tmp_path / part / 'log.jsonl').read_text().splitlines()
+        return [json.loads(row)['epoch'] for row in rows]
 
-    rows = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
-    assert [row['epoch'] for row in rows] == [1, 2]
+    assert 'train that part first' in train('--part', 'student')
+    assert train('--part', 'teacher-1') == ''
+    assert train('--epochs', '1') == ''
+    assert 'exists: --resume it' in train('--epochs', '2')
+    assert train('--epochs', '2', '--resume') == ''
+
+    assert [epochs(part) for part in ('teacher-0', 'teacher-1', 'student')] == [[1], [1], [1, 2]]
     card = ModelCard.read(tmp_path / 'face_lite.onnx')
     assert card.metrics['onnx_difference'] <= 1e-4
+    assert len(json.loads((tmp_path / 'face_lite.json').read_text())['recipe']['teachers']) == 2
     assert OnnxModel(tmp_path / 'face_lite.onnx', 1).run(
         {'images': np.zeros((3, 1, 48, 48), np.float32)}
     )['logits'].shape == (3, 7)
 
-    train(
-        '--epochs', '1', '--run', str(tmp_path / 'second'), '--blend', '0.5',
-        '--start', str(tmp_path / 'face_lite.onnx'),
-    )  # fmt: skip
-    second = json.loads((tmp_path / 'second' / 'face_lite.json').read_text())
-    assert second['recipe']['start_sha256'] == card.sha256
-    assert second['recipe']['blend'] == 0.5
+    net, shipped = tmp_path / 'student' / 'last.pt', tmp_path / 'face_lite.onnx'
+    again = tmp_path / 'again'
+    taught = ('--run', str(again), '--taught-by', str(net), str(shipped), '--start', str(net))
+    assert train(*taught, '--epochs', '1') == ''
+    recipe = json.loads((again / 'face_lite.json').read_text())['recipe']
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (net, shipped)]
+    assert recipe['teachers'] == sums
+    assert recipe['start_sha256'] == sums[0]
+    assert [path.name for path in again.iterdir() if path.is_dir()] == ['student']
 
 
-@pytest.mark.parametrize('share', [0.0, 0.25, 1.0])
-def test_a_blend_has_its_share_of_each_weight_of_the_start(share: float) -> None:
-    pytest.importorskip('torch')
-    pytest.importorskip('onnx')
-    from training.face_lite import blended
-    from training.face_net import FaceNet
+def test_teachers_without_contempt_leave_it_to_those_who_know_it() -> None:
+    torch = pytest.importorskip('torch')
+    for package in ('onnx', 'scipy', 'skimage'):
+        pytest.importorskip(package)
+    from training.face_training import joined
 
-    run, start = FaceNet(), FaceNet()
-    between = blended(run, start.state_dict(), share).state_dict()
+    net = torch.tensor([[0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.4]])
+    shipped = torch.tensor([[0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9]])
 
-    for name, weight in run.state_dict().items():
-        if weight.dtype.is_floating_point:
-            expected = share * start.state_dict()[name] + (1 - share) * weight
-            np.testing.assert_allclose(between[name], expected, atol=1e-6)
+    both = joined([net, shipped])
+
+    torch.testing.assert_close(both[0, [0, 6, 7]], torch.tensor([0.18, 0.42, 0.4]))
+    torch.testing.assert_close(joined([net]), net)
+    torch.testing.assert_close(joined([shipped]).sum(), torch.tensor(1.0))
+
+
+@pytest.fixture
+def faces(shared_data: Path) -> Any:
+    torch = pytest.importorskip('torch')
+    with np.load(shared_data / 'face' / 'fer2013_valid.npz') as archive:
+        return torch.from_numpy(archive['images'][:64]).float()[:, None]
+
+
+@pytest.mark.parametrize('quality', [20, 60, 90])
+def test_compression_leaves_what_opencv_leaves(faces: Any, quality: int) -> None:
+    import cv2
+    import torch
+
+    from training.face_augment import jpeg
+
+    ours = jpeg(faces, torch.full((64,), float(quality)))[:, 0].numpy()
+
+    for face, found in zip(faces[:, 0].numpy(), ours, strict=True):
+        _, data = cv2.imencode('.jpg', face.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        expected = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.float32)
+        lost = np.abs(expected - face).mean()
+        assert np.abs(found - expected).mean() <= 0.25 * lost + 0.1
+
+
+def test_augmentation_repeats_with_its_seed_and_leaves_its_input(faces: Any) -> None:
+    import torch
+
+    from training.face_augment import Augmentation
+
+    before = faces.clone()
+    made = []
+    for seed in (1, 1, 2):
+        one, other = (torch.Generator().manual_seed(seed) for _ in range(2))
+        augment = Augmentation(one, other)
+        made.append(augment.erase(augment.sensor(augment.light(augment.geometry(faces)))))
+
+    assert torch.equal(faces, before)
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+    assert made[0].min() >= 0
+    assert made[0].max() <= 255
+
+
+def test_mixed_faces_have_mixed_votes(shared_data: Path) -> None:
+    for package in ('torch', 'onnx', 'scipy', 'skimage'):
+        pytest.importorskip(package)
+    import torch
+
+    from training.face_data import load
+    from training.face_training import Batch, Recipe, Training
+
+    fit = load(shared_data / 'face' / 'fer2013_valid.npz').take(np.arange(100))
+    training = Training(fit, Recipe(batch=16, mix=1.0))
+    names = torch.eye(8).repeat(2, 1)
+    # Each class has its own grey, so that a mixed image tells how much of whom is in it.
+    images = (names @ torch.arange(0.0, 240, 30))[:, None, None, None].expand(-1, 1, 48, 48)
+    for _ in range(8):
+        mixed = training._mixed(Batch(images, names, torch.ones(16), torch.ones(16)))
+        grey = mixed.images.mean(dim=(1, 2, 3))
+        torch.testing.assert_close(mixed.targets.sum(dim=1), torch.ones(16))
+        torch.testing.assert_close(mixed.targets @ torch.arange(0.0, 240, 30), grey)
+        assert (mixed.targets.max(dim=1).values >= 0.5 - 1e-6).all()
