@@ -8,7 +8,8 @@ them and face/quality.py gives their reliability (of a sure detection). "weighed
 that reliability, "plain": with 1. NLL and ECE say whether the confidence still holds. Beside a
 voice: windows of the audio net's test speakers with the same emotion (training/fusion_pairs.py
 says what such pairs assume), the reliability of the voice 0.9, the trust that of a recording in
-order. The audio net must not have heard the test speakers: the embedded one did, fold-0.onnx did not.
+order. The audio net must not have heard the test speakers: the embedded one did, fold-0.onnx did
+not.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ evaluate fusion`` on the same table, which leaves people out.
 ``--lite`` fits ``lite+lite`` on artificial pairs (training/fusion_pairs.py): faces that face_lite's
 training kept apart with windows of the speakers of fold 1. The embedded audio net has heard
 everyone, so those of the folds answer, which training/audio_lite.py leaves in ``--audio-folds``.
-Prints what the fit gives on FER2013's validation split with the speakers of fold 0, who were not fitted on.
+Prints what the fit gives on FER2013's validation split with the speakers of fold 0, who were not
+fitted on.
 
 Entries of other pairs stay as they are.
 """
