@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mer_ros.models.processor import has_bfloat16
+from training.averaging import Average
 
 _log = logging.getLogger('audio_lite')
 _WINDOWS = 1024
@@ -30,31 +30,6 @@ class Checkpoints:
     path: Path
     every: int
     resume: bool
-
-
-class Average:
-    """Exponential moving average of a network's weights and batch statistics."""
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval()
-        self.steps = 0
-        self._decay = decay
-        pairs = list(
-            zip(self.network.state_dict().values(), network.state_dict().values(), strict=True)
-        )
-        # These are the tensors themselves, not copies; listed once, since walking costs a step.
-        self._real = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._whole = [pair for pair in pairs if not pair[0].is_floating_point()]
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Move towards the network; faster in the first steps."""
-        self.steps += 1
-        decay = min(self._decay, self.steps / (self.steps + 10.0))
-        mine, theirs = map(list, zip(*self._real, strict=True))
-        torch._foreach_lerp_(mine, theirs, 1.0 - decay)
-        mine, theirs = map(list, zip(*self._whole, strict=True))
-        torch._foreach_copy_(mine, theirs)
 
 
 def device_of(name: str) -> torch.device:
@@ -160,7 +135,7 @@ class Training:
                 loss, spent = float(total) / min(steps, self.step - first), time.time() - started
                 _log.info('step %d loss %.3f, %.0f s', self.step, loss, spent)
                 total.zero_()
-        return self.average.network
+        return self.average.net
 
     def keep(self, path: Path) -> None:
         """Write the state so that an interruption leaves the old one or the new one."""
@@ -168,7 +143,7 @@ class Training:
             'step': self.step,
             'network': self._network.state_dict(),
             'adversary': self._adversary.state_dict(),
-            'average': self.average.network.state_dict(),
+            'average': self.average.net.state_dict(),
             'optimiser': self._optimiser.state_dict(),
         }
         write(state, path)
@@ -178,7 +153,7 @@ class Training:
         state = torch.load(path, weights_only=True, map_location=self._device)
         self._network.load_state_dict(state['network'])
         self._adversary.load_state_dict(state['adversary'])
-        self.average.network.load_state_dict(state['average'])
+        self.average.net.load_state_dict(state['average'])
         self._optimiser.load_state_dict(state['optimiser'])
         self.step = self.average.steps = state['step']
         self._batches.reseed(self.step)

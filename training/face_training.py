@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from mer_ros.emotions import COUNT
 from mer_ros.models.processor import has_bfloat16
+from training.averaging import Average
 from training.face_augment import Augmentation
 from training.face_data import CLASSES, FaceSet
 from training.face_negatives import Negatives, backgrounds
@@ -65,26 +65,6 @@ class Recipe:
     gentle: float = 0.2
     dropout: float = 0.2
     seed: int = 0
-
-
-class Average:
-    """Exponential moving average of a net's weights and statistics."""
-
-    def __init__(self, net: FaceNet, decay: float) -> None:
-        """Start at the net as it is."""
-        self.net = deepcopy(net).eval()
-        self._decay = decay
-        self.steps = 0
-        pairs = zip(self.net.state_dict().values(), net.state_dict().values(), strict=True)
-        floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
-        self._mine, self._theirs = ([pair[i] for pair in floats] for i in (0, 1))
-
-    def update(self) -> None:
-        """Move towards the net; faster in the beginning."""
-        self.steps += 1
-        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            torch._foreach_lerp_(self._mine, self._theirs, 1 - decay)
 
 
 def one_cycle(progress: float, recipe: Recipe) -> float:
