@@ -173,7 +173,9 @@ def main(argv: list[str] | None = None) -> int:
         used = asdict(recipe) | {
             'command': 'python -m training.face_lite',
             'teacher_epochs': options.teacher_epochs,
-            'teachers': [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+            'teachers': [
+                hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.exists()
+            ],
         }
         if options.start:
             used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()

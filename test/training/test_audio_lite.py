@@ -142,6 +142,9 @@ def test_training_runs_resumes_and_exports(small_corpus: Path, tmp_path: Path) -
         card.metrics[part]['clip']['n'] for part in ('test', 'choosing')
     )
     assert set(card.metrics['test']['speakers']) == {'ravdess-17', 'emodb-09', 'nemo-KS0'}
+    twin = ModelCard.read(work / 'fold-0.onnx')
+    assert twin.sha256 != card.sha256
+    assert twin.temperature == card.temperature
     with np.load(work / 'fold-2.npz') as answers:
         before = answers['logits']
     train('--finish', '--rescore')
