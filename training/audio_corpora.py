@@ -31,7 +31,7 @@ FOLDS = (
 TEST_SPEAKERS = frozenset(FOLDS[0])
 """Never used for a choice; per corpus as many men as women."""
 DEV_SPEAKERS = frozenset({'ravdess-15', 'ravdess-16', 'emodb-12', 'nemo-IC0'})
-"""Some of the others, for choices where a few must do: the baselines, the fusion."""
+"""Some of the others, for choices where a few must do: the baselines."""
 
 _log = logging.getLogger(__name__)
 

@@ -74,6 +74,13 @@ def averaged(path: Path, device: str) -> FaceNet:
     return net
 
 
+def recipe_of(path: Path) -> dict[str, Any]:
+    """Return the recipe of a run's checkpoint, with the epochs that it has had."""
+    stored = torch.load(path, weights_only=True, map_location='cpu')
+    recipe: dict[str, Any] = stored['recipe'] | {'epochs': stored['epoch']}
+    return recipe
+
+
 def teacher(path: Path, device: str, threads: int) -> Teacher:
     """Return what teaches by a run's checkpoint, or by a face_lite.onnx."""
     if path.suffix == '.onnx':
@@ -91,12 +98,18 @@ def run_part(
     """Train to the end of the recipe, with a checkpoint an epoch in ``folder``.
 
     Raises:
-        SystemExit: a run was begun there and ``resume`` was not asked for.
+        SystemExit: a run was begun there and ``resume`` was not asked for, or by another recipe;
+            only ``epochs`` may change.
     """
     folder.mkdir(parents=True, exist_ok=True)
     last, log = folder / 'last.pt', folder / 'log.jsonl'
     if last.exists():
-        training.restore(torch.load(last, weights_only=True, map_location=training.device))
+        stored = torch.load(last, weights_only=True, map_location=training.device)
+        asked = asdict(training.recipe)
+        others = [k for k, v in asked.items() if k != 'epochs' and stored['recipe'][k] != v]
+        if others:
+            raise SystemExit(f'{last} is of another {others[0]}: choose another --run folder')
+        training.restore(stored)
         if training.epoch < training.recipe.epochs and not resume:
             raise SystemExit(f'{log} exists: --resume it, or choose another --run folder')
     while training.epoch < training.recipe.epochs:
@@ -127,7 +140,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--teachers', type=int, default=TEACHERS)
     parser.add_argument('--teacher-epochs', type=int, default=35)
     parser.add_argument(
-        '--taught-by', type=Path, nargs='*', help='last.pt or face_lite.onnx of other runs instead'
+        '--taught-by', type=Path, nargs='+', help='last.pt or face_lite.onnx of other runs instead'
     )
     parser.add_argument('--start', type=Path, help='last.pt of an earlier run to start from')
     for name, default in asdict(STUDENT).items():
@@ -169,13 +182,15 @@ def main(argv: list[str] | None = None) -> int:
             continue
         run_part(run, options.run / name, held_out, options.resume, options.max_steps)
     if 'export' in parts:
-        net = averaged(options.run / 'student' / 'last.pt', 'cpu')
-        used = asdict(recipe) | {
+        last = options.run / 'student' / 'last.pt'
+        net = averaged(last, 'cpu')
+        if missing := [str(file) for file in files if not file.exists()]:
+            raise SystemExit(f'{missing[0]}, which taught it, does not exist')
+        # What the runs were made by, not what this call happens to ask for.
+        used = recipe_of(last) | {
             'command': 'python -m training.face_lite',
-            'teacher_epochs': options.teacher_epochs,
-            'teachers': [
-                hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.exists()
-            ],
+            'teachers': [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+            'teacher_recipes': [recipe_of(file) for file in files if file.suffix == '.pt'],
         }
         if options.start:
             used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()

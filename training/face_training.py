@@ -162,7 +162,10 @@ class Training:
         self.average.net.load_state_dict(weights)
 
     def state(self) -> dict[str, Any]:
-        """Return all that :meth:`restore` needs to go on as if nothing had happened."""
+        """Return all that :meth:`restore` needs to go on.
+
+        On a CPU as if nothing had happened; on CUDA dropout's own draws begin anew.
+        """
         return {
             'net': self.net.state_dict(),
             'average': self.average.net.state_dict(),
@@ -173,6 +176,7 @@ class Training:
             'torch': torch.get_rng_state(),
             'epoch': self.epoch,
             'shape': asdict(self.net.shape),
+            'recipe': asdict(self.recipe),
         }
 
     def restore(self, state: dict[str, Any]) -> None:

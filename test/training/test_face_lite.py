@@ -111,10 +111,22 @@ def test_the_training_command_runs_resumes_and_exports(
     assert 'exists: --resume it' in train('--epochs', '2')
     assert train('--epochs', '2', '--resume') == ''
 
+    assert 'is of another mix' in train('--epochs', '2', '--mix', '0.1')
+
     assert [epochs(part) for part in ('teacher-0', 'teacher-1', 'student')] == [[1], [1], [1, 2]]
     card = ModelCard.read(tmp_path / 'face_lite.onnx')
     assert card.metrics['onnx_difference'] <= 1e-4
-    assert len(json.loads((tmp_path / 'face_lite.json').read_text())['recipe']['teachers']) == 2
+    recipe = json.loads((tmp_path / 'face_lite.json').read_text())['recipe']
+    assert recipe['epochs'] == 2
+    assert [(each['epochs'], each['seed']) for each in recipe['teacher_recipes']] == [
+        (1, 1),
+        (1, 2),
+    ]
+    # The card says what the run was made by, also where the export is asked for by itself.
+    assert train('--part', 'export', '--epochs', '9', '--mix', '0.9') == ''
+    again = json.loads((tmp_path / 'face_lite.json').read_text())['recipe']
+    assert again == recipe
+    assert len(recipe['teachers']) == 2
     assert OnnxModel(tmp_path / 'face_lite.onnx', 1).run(
         {'images': np.zeros((3, 1, 48, 48), np.float32)}
     )['logits'].shape == (3, 7)
