@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             end = time.monotonic() + args.duration if args.duration else float('inf')
             while not stop.asked and time.monotonic() < end:
                 executor.spin_once(timeout_sec=0.1)
-            missing = recorder.missing()
+            missing, silent = recorder.missing(), recorder.silent()
             recorder.close()
     finally:
         executor.shutdown()
@@ -59,4 +59,6 @@ def run(args: argparse.Namespace) -> int:
     print(f'mer record: {sum(recorder.counts.values())} messages in {args.output}')
     if missing:
         print(f'mer record: nobody published {", ".join(missing)}', file=sys.stderr)
+    if silent and (args.topics or not recorder.counts):
+        print(f'mer record: nothing arrived on {", ".join(silent)}', file=sys.stderr)
     return 0 if recorder.counts and not missing else 1

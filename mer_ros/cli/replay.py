@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
             player.play(lambda: not stop.asked)
-            # The last messages are still on their way when the publishers go.
-            time.sleep(0.0 if stop.asked else 0.5)
+            if not stop.asked:
+                player.await_delivery()
             player.close()
     finally:
         node.destroy_node()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability, QosReliability
@@ -26,6 +27,9 @@ CLOCK_PERIOD_NS = 10_000_000
 DEPTH = 100
 NAP_S = 0.05
 """The longest sleep before asking whether to stop."""
+DELIVERY_S = 0.5
+DELIVERY_LIMIT_S = 3.0
+"""How long a subscriber that acknowledges nothing can hold up the end."""
 
 RESULTS = re.compile(r'(^|/)emotion/')
 OF_THE_NODES = re.compile(r'(^|/)(diagnostics|rosout|parameter_events|transition_event)$')
@@ -109,6 +113,17 @@ class Player:
             self._play_once(running)
             if not self._playback.loop:
                 return
+
+    def await_delivery(self) -> None:
+        """Wait until reliable subscribers have everything, and best-effort ones had the time.
+
+        The last messages are still on their way when the publishers go.
+        """
+        end = time.monotonic() + DELIVERY_LIMIT_S
+        time.sleep(DELIVERY_S)
+        for publisher in self._publishers.values():
+            left = max(0.0, end - time.monotonic())
+            publisher.wait_for_all_acked(Duration(seconds=left))
 
     def close(self) -> None:
         """Close the bag."""

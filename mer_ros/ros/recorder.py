@@ -97,6 +97,10 @@ class Recorder:
         """Return the topics that were asked for and have had no publisher so far."""
         return sorted(self._wanted - set(self._known))
 
+    def silent(self) -> list[str]:
+        """Return the topics that have a publisher but brought no message so far."""
+        return sorted(set(self._known) - set(self.counts))
+
     def close(self) -> None:
         """Write the closing metadata.
 
