@@ -41,6 +41,16 @@ def test_the_file_is_the_one_of_the_card_and_small(model: Path) -> None:
     assert card.metrics['parameters'] <= 100_000
 
 
+def yunets(detector: cv2.FaceDetectorYN, face: np.ndarray) -> np.ndarray | None:
+    large = cv2.copyMakeBorder(cv2.resize(face, (144, 144)), 40, 40, 40, 40, cv2.BORDER_REPLICATE)
+    _, found = detector.detect(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR))
+    return None if found is None else (found[0, 4:14].reshape(5, 2) - 40) / 144
+
+
+def back(mirrored: np.ndarray) -> np.ndarray:
+    return mirrored[..., MIRROR, :] * [-1, 1] + [1, 0]
+
+
 def test_points_agree_with_yunet(net: OnnxModel, faces: np.ndarray, shared_data: Path) -> None:
     weights = shared_data / 'weights' / 'face_detection_yunet_2023mar.onnx'
     yunet = cv2.FaceDetectorYN.create(str(weights), '', (224, 224), 0.8)
@@ -48,28 +58,25 @@ def test_points_agree_with_yunet(net: OnnxModel, faces: np.ndarray, shared_data:
     for face, place in zip(
         faces, net.run({'images': faces[:, None].astype(np.float32)})['points'], strict=True
     ):
-        large = cv2.copyMakeBorder(
-            cv2.resize(face, (144, 144)), 40, 40, 40, 40, cv2.BORDER_REPLICATE
-        )
-        _, found = yunet.detect(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR))
-        if found is None:
+        plain, mirrored = yunets(yunet, face), yunets(yunet, np.ascontiguousarray(face[:, ::-1]))
+        if plain is None or mirrored is None:
             continue
-        truth = (found[0, 4:14].reshape(5, 2) - 40) / 144
+        # At a fixed place YuNet errs to one side; the mean with the mirrored face has no side.
+        truth = (plain + back(mirrored)) / 2
         eyes = np.linalg.norm(truth[0] - truth[1])
         errors.append(np.linalg.norm(place - truth, axis=1).mean() / eyes)
 
     assert len(errors) > 200
-    assert np.median(errors) <= 0.11
+    assert np.median(errors) <= 0.08
 
 
 def test_a_mirrored_face_has_mirrored_points(net: OnnxModel, faces: np.ndarray) -> None:
     images = faces[:100, None].astype(np.float32)
 
     points = net.run({'images': images})['points']
-    mirrored = net.run({'images': images[..., ::-1].copy()})['points'][:, MIRROR]
+    mirrored = net.run({'images': images[..., ::-1].copy()})['points']
 
-    back = mirrored * [-1, 1] + [1, 0]
-    assert np.median(np.abs(back - points)) <= 0.02
+    assert np.median(np.abs(back(mirrored) - points)) <= 0.01
 
 
 def test_faces_score_above_clutter(net: OnnxModel, faces: np.ndarray) -> None:
