@@ -64,7 +64,9 @@ class Intake:
             self._origin_ns = chunk.stamp_ns - self._received * NS // chunk.sample_rate
         self._received += mono.size
         stamp_ns = self._origin_ns + resampler.emitted * SAMPLE_NS
-        clipping = float(np.mean(np.abs(chunk.samples).max(axis=1) >= FULL_SCALE))
+        # In a mean one channel at full scale spoils the sample; one that is not heard does not.
+        heard = chunk.samples if settings.channel < 0 else mono[:, None]
+        clipping = float(np.mean(np.abs(heard).max(axis=1) >= FULL_SCALE))
         self._feed(resampler.push(mono), stamp_ns, kind, clipping)
         return placement
 

@@ -39,6 +39,11 @@ class BlockCutter:
         """Time after the last sample that was given out."""
         return self._start_s + self._emitted / self._audio.rate
 
+    @property
+    def next_s(self) -> float:
+        """Time of the next frame if no sound is missing before it."""
+        return self._input_s
+
     def push(self, frame: av.AudioFrame, stamp_s: float | None) -> Iterator[AudioBlock]:
         """Give the blocks that a frame completes.
 

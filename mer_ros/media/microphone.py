@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -91,17 +92,29 @@ class MicrophoneSource:
             MediaError: no PortAudio; or the microphone is missing or lost and ``retry_s`` is None.
         """
         portaudio = self._portaudio or _import_sounddevice()
+        lost = False
         while not self._closed.is_set():
             try:
+                if lost:
+                    self._restart(portaudio)
                 yield from self._listen(portaudio)
             except MediaError as error:
+                lost = True
                 self._problem = str(error)
                 if self._retry_s is None:
                     raise
                 self._closed.wait(self._retry_s)
-                # PortAudio lists devices when it starts, so only a restart finds a new one.
-                portaudio._terminate()
-                portaudio._initialize()
+
+    def _restart(self, portaudio: Any) -> None:
+        """PortAudio lists devices when it starts, so only a restart finds a new one."""
+        with suppress(portaudio.PortAudioError):  # says that the last restart has failed
+            portaudio._terminate()
+        try:
+            portaudio._initialize()
+        except portaudio.PortAudioError as error:
+            raise MediaError(
+                f'no {self.name}: PortAudio does not start: {error}; is the sound system running?'
+            ) from error
 
     def _listen(self, portaudio: Any) -> Iterator[AudioBlock]:
         try:
@@ -118,19 +131,29 @@ class MicrophoneSource:
                 f'cannot open {self.name}: {error}; plug one in, or choose another of '
                 '`python3 -m sounddevice`'
             ) from error
-        with stream:
+        try:
+            with stream:  # starts it, which may fail although it could be opened
+                yield from self._take_out(stream)
+        except portaudio.PortAudioError as error:
+            stream.close()  # what did not start is not closed by its `with`
+            raise MediaError(
+                f'cannot listen to {self.name}: {error}; is it unplugged, or in use by another '
+                'program?'
+            ) from error
+
+    def _take_out(self, stream: Any) -> Iterator[AudioBlock]:
+        heard = time.monotonic()
+        while not self._closed.is_set():
+            try:
+                block = self._blocks.get(timeout=0.1)
+            except queue.Empty:
+                if not stream.active or time.monotonic() - heard > _SILENT_S:
+                    raise MediaError(f'{self.name} stopped; is it unplugged?') from None
+                continue
             heard = time.monotonic()
-            while not self._closed.is_set():
-                try:
-                    block = self._blocks.get(timeout=0.1)
-                except queue.Empty:
-                    if not stream.active or time.monotonic() - heard > _SILENT_S:
-                        raise MediaError(f'{self.name} stopped; is it unplugged?') from None
-                    continue
-                heard = time.monotonic()
-                self._problem = ''
-                yield block
-                heard = time.monotonic()
+            self._problem = ''
+            yield block
+            heard = time.monotonic()
 
     def _take(self, samples: Any, _frames: int, timing: Any, status: Any) -> None:
         """PortAudio's callback, on its own thread: only copies."""

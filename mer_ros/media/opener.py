@@ -12,6 +12,9 @@ from mer_ros.media.sources import MediaError, Source
 from mer_ros.media.video_file import DEFAULT_RATE, VideoFileSource
 from mer_ros.media.webcam import WebcamSource
 
+_CAMERAS = ('webcam', 'camera')
+_MICROPHONES = ('microphone', 'mic')
+
 
 def open_source(
     spec: str,
@@ -43,7 +46,7 @@ def open_source(
         MediaError: nothing of that name, or it cannot be opened.
     """
     kind, _, rest = spec.partition(':')
-    if kind in ('webcam', 'camera'):
+    if kind in _CAMERAS:
         return WebcamSource(
             _camera(rest, spec),
             width=width,
@@ -52,7 +55,7 @@ def open_source(
             retry_s=retry_s,
             clock=clock,
         )
-    if kind in ('microphone', 'mic'):
+    if kind in _MICROPHONES:
         device = int(rest) if rest.isdigit() else rest or None
         return MicrophoneSource(
             device, rate=audio_rate or DEFAULT_RATE, retry_s=retry_s, clock=clock
@@ -66,6 +69,11 @@ def open_source(
         f'there is no source {spec!r}; give a video file, a folder of images, webcam:N or '
         'microphone'
     )
+
+
+def is_device(spec: str) -> bool:
+    """Return whether :func:`open_source` takes a word for a device, not for a file or folder."""
+    return spec.partition(':')[0] in (*_CAMERAS, *_MICROPHONES)
 
 
 def _camera(word: str, spec: str) -> int | str:

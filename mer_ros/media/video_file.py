@@ -17,7 +17,7 @@ from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, VideoFram
 
 DEFAULT_RATE = 16_000
 _SLACK_S = 2.0
-"""Tracks may run on a little after the duration that the file declares."""
+"""Tracks may run on a little after the declared duration, and have small holes after it."""
 
 
 class VideoFileSource:
@@ -63,7 +63,6 @@ class VideoFileSource:
                 wanted = ' or '.join(['pictures'] * video + ['sound'] * audio)
                 raise MediaError(f'{self.name} has no {wanted}; give another file')
             self.duration_s = (container.duration or 0) / av.time_base
-            # Beyond this a time stamp is damaged, and would send the reader into the far future.
             self._latest_s = self.duration_s + _SLACK_S if container.duration else float('inf')
             self._origin_s = (container.start_time or 0) / av.time_base
             self._video = pictures is not None
@@ -177,7 +176,7 @@ class VideoFileSource:
                 else:
                     stamp_s = offset_s + frame.time - self._origin_s
                 # Only in damaged files: decoders give frames in order.
-                if not last_s < stamp_s <= offset_s + self._latest_s:
+                if stamp_s <= last_s or self._far_ahead(stamp_s, offset_s, last_s):
                     self._lost += 1
                     continue
                 last_s = stamp_s
@@ -191,12 +190,20 @@ class VideoFileSource:
             for frame in self._decoded(container, stream):
                 assert isinstance(frame, av.AudioFrame)
                 time_s = frame.time
-                if time_s is not None and time_s - self._origin_s > self._latest_s:
+                stamp_s = None if time_s is None else offset_s + time_s - self._origin_s
+                if stamp_s is not None and self._far_ahead(stamp_s, offset_s, cutter.next_s):
                     self._lost += 1
                     continue
-                stamp_s = None if time_s is None else offset_s + time_s - self._origin_s
                 yield from cutter.push(frame, stamp_s)
             yield from cutter.flush()
+
+    def _far_ahead(self, stamp_s: float, offset_s: float, last_s: float) -> bool:
+        """Say whether a stamp is damaged and would send the reader into the far future.
+
+        Past the declared duration is not enough, which FFmpeg only estimates for some files (raw
+        AAC), nor is a jump from what came before, since slide shows have long holes.
+        """
+        return stamp_s > max(offset_s + self._latest_s, last_s + _SLACK_S)
 
 
 def _pictures(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:

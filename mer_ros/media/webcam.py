@@ -114,14 +114,24 @@ class WebcamSource:
         while not self._closed.is_set():
             try:
                 self._read_until_lost()
-            except MediaError as error:
-                self._problem = str(error)
+            except Exception as error:  # noqa: BLE001 - told; else the iteration hangs in silence
+                failure = error if isinstance(error, MediaError) else self._unreadable(error)
+                self._problem = str(failure)
                 if self._retry_s is None:
                     with self._fresh:
-                        self._failure = error
+                        self._failure = failure
                         self._fresh.notify_all()
                     return
                 self._closed.wait(self._retry_s)
+
+    def _unreadable(self, error: Exception) -> MediaError:
+        text = ' '.join(str(error).split())  # OpenCV's errors have several lines
+        failure = MediaError(
+            f'cannot read {self.name}: {text or type(error).__name__}; plug it in anew, or choose '
+            'another camera'
+        )
+        failure.__cause__ = error
+        return failure
 
     def _read_until_lost(self) -> None:
         camera = self._capture()

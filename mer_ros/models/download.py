@@ -168,7 +168,9 @@ def _transfer(
             request.add_header('Range', f'bytes={have}-')
             if not pinned:
                 request.add_header('If-Range', etag)
-        with urllib.request.build_opener(redirects).open(request, timeout=timeout) as response:
+        with _network():
+            response = urllib.request.build_opener(redirects).open(request, timeout=timeout)
+        with response:
             start, total = _span(response, have)
             if size and total and total != size:
                 raise _RefusedError(f'offers {total} bytes, not {size}')
@@ -183,10 +185,23 @@ def _transfer(
         if error.code in (408, 429, 500, 502, 503, 504):
             raise _BrokenOffError(f'HTTP {error.code}') from error
         raise _RefusedError(f'HTTP {error.code} {error.reason}') from error
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as e:
-        raise _BrokenOffError(f'the connection failed: {getattr(e, "reason", e)}') from e
+    except (urllib.error.URLError, http.client.HTTPException) as error:
+        raise _BrokenOffError(
+            f'the connection failed: {getattr(error, "reason", error)}'
+        ) from error
     except ValueError as error:
         raise _RefusedError(f'not an address: {error}') from error
+
+
+@contextmanager
+def _network() -> Iterator[None]:
+    """Tell errors of the connection from those of the disk, which are OSErrors as well."""
+    try:
+        yield
+    except urllib.error.URLError:  # says itself what it is
+        raise
+    except OSError as error:
+        raise _BrokenOffError(f'the connection failed: {error}') from error
 
 
 def _span(response: Any, have: int) -> tuple[int, int]:
@@ -208,7 +223,7 @@ def _receive(
     since, mark = time.monotonic(), have
     with part.open('r+b' if start else 'wb') as file:
         file.seek(start)
-        while chunk := response.read1(_CHUNK):
+        while chunk := _read(response):
             have += len(chunk)
             if total and have > total:
                 raise _RefusedError(f'sent more than the {total} bytes it has')
@@ -222,6 +237,11 @@ def _receive(
                 since, mark = time.monotonic(), have
     if total and have < total:
         raise _BrokenOffError(f'broke off after {have} of {total} bytes')
+
+
+def _read(response: Any) -> bytes:
+    with _network():
+        return bytes(response.read1(_CHUNK))
 
 
 def _etag_file(part: Path) -> Path:

@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
-from mer_ros.media.opener import open_source
+from mer_ros.media.opener import is_device, open_source
 from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, Source, VideoFrame
 from mer_ros.ros import qos
 from mer_ros.ros.conversions import to_time
@@ -78,7 +78,7 @@ class MediaSource(EmotionNode):
 
     def check(self, values: Values) -> None:
         """Refuse what does not go together."""
-        live = values.text('source').startswith(('webcam', 'camera', 'mic'))
+        live = is_device(values.text('source'))
         if values.flag('publish_clock') and (live or not values.text('source')):
             raise ParameterError('publish_clock needs a file or folder as source')
         if values.number('rate') != 1.0 and (live or values.flag('microphone')):
@@ -109,7 +109,7 @@ class MediaSource(EmotionNode):
             self._outputs['clock'] = make(Clock, '/clock', 10)
 
     def activate(self) -> None:
-        """Begin to play, each source on a thread of its own."""
+        """Open the sources and make a thread for each, which plays it once the node is active."""
         self._stop = threading.Event()
         self._ended = 0
         self._sources = self._open()
@@ -117,8 +117,6 @@ class MediaSource(EmotionNode):
             threading.Thread(target=self._run, args=(source,), name=source.name, daemon=True)
             for source in self._sources
         ]
-        for thread in self._threads:
-            thread.start()
 
     def deactivate(self) -> None:
         """Stop playing and free the devices."""
@@ -126,7 +124,7 @@ class MediaSource(EmotionNode):
         for source in self._sources:
             source.close()
         for thread in self._threads:
-            if thread is not threading.current_thread():
+            if thread.is_alive() and thread is not threading.current_thread():
                 thread.join(5.0)
 
     def cleanup(self) -> None:
@@ -140,6 +138,18 @@ class MediaSource(EmotionNode):
         result = super().on_configure(state)
         if result != TransitionCallbackReturn.SUCCESS:
             self._end(1)
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Activate and begin to play.
+
+        Not sooner: activating ends with taking old trouble back, and would take back that of a
+        source which fails at once.
+        """
+        result = super().on_activate(state)
+        if result == TransitionCallbackReturn.SUCCESS:
+            for thread in self._threads:
+                thread.start()
         return result
 
     def _open(self) -> list[Source]:
@@ -182,6 +192,11 @@ class MediaSource(EmotionNode):
             return
         except Exception as error:  # noqa: BLE001 - logged and counted; a thread has no caller
             self.failed(error)
+            # A fault is shown for some seconds only, and nothing is played from here on.
+            self.trouble = (
+                f'{source.name} is no longer played: {type(error).__name__}: {error}; deactivate '
+                'and activate the node to play it again'
+            )
             self._end(1)
             return
         if not self._stop.is_set():

@@ -22,23 +22,34 @@ class PortAudio:
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, blocks=5, missing=0):
+    def __init__(self, blocks=5, missing=0, refused=0, down=0):
         self.blocks = blocks
         self.missing = missing
+        self.refused = refused  # streams that open and do not start
+        self.down = down  # restarts of PortAudio that fail
+        self.running = True
+        self.left_open = 0
         self.opened = 0
         self.restarts = 0
 
     def InputStream(self, *, callback, blocksize, channels, **_options):  # noqa: N802
+        assert self.running
         self.opened += 1
         if self.opened <= self.missing:
             raise self.PortAudioError('Error querying device -1')
         return Stream(self, callback, blocksize, channels)
 
     def _terminate(self):
+        if not self.running:
+            raise self.PortAudioError('Error terminating PortAudio: not initialized')
         self.restarts += 1
+        self.running = False
 
     def _initialize(self):
-        pass
+        self.down -= 1
+        if self.down >= 0:
+            raise self.PortAudioError('Error initializing PortAudio: host error')
+        self.running = True
 
 
 class Stream:
@@ -47,12 +58,21 @@ class Stream:
         self._arguments = (owner, callback, size, channels)
 
     def __enter__(self):
+        owner = self._arguments[0]
+        owner.left_open += 1
+        owner.refused -= 1
+        if owner.refused >= 0:
+            raise owner.PortAudioError('Error starting stream: Device unavailable')
         self._thread = threading.Thread(target=self._deliver)
         self._thread.start()
         return self
 
     def __exit__(self, *_):
         self._thread.join()
+        self.close()
+
+    def close(self):
+        self._arguments[0].left_open -= 1
 
     def _deliver(self):
         owner, callback, size, channels = self._arguments
@@ -85,6 +105,43 @@ def test_a_missing_microphone_is_reported_until_it_is_there():
     source = MicrophoneSource(portaudio=portaudio, retry_s=0.01)
     assert next(iter(source)).samples.size
     assert portaudio.opened == 4
+    assert source.problem == ''
+
+
+def test_a_microphone_that_does_not_start_is_tried_again_after_the_retry_time():
+    portaudio = PortAudio(refused=2)
+    source = MicrophoneSource(portaudio=portaudio, retry_s=0.1)
+    begun = time.monotonic()
+    reader = iter(source)
+    assert next(reader).samples.size
+    assert time.monotonic() - begun >= 0.2
+    assert portaudio.opened == 3
+    assert source.problem == ''
+    assert portaudio.left_open == 1
+
+
+def test_a_microphone_that_does_not_start_says_why():
+    portaudio = PortAudio(refused=1)
+    source = MicrophoneSource(portaudio=portaudio, retry_s=None)
+    with pytest.raises(MediaError, match=r'cannot listen to microphone: .*Device unavailable'):
+        list(source)
+    assert 'Device unavailable' in source.problem
+    assert portaudio.left_open == 0
+
+
+def test_a_portaudio_that_does_not_restart_is_told_and_tried_again():
+    portaudio = PortAudio(missing=1, down=2)
+    source = MicrophoneSource(portaudio=portaudio, retry_s=0.2)
+    blocks = []
+    reader = threading.Thread(target=lambda: blocks.append(next(iter(source))))
+    reader.start()
+    problems = set()
+    while reader.is_alive():
+        problems.add(source.problem)
+        time.sleep(0.01)
+    assert any('PortAudio does not start' in each and 'host error' in each for each in problems)
+    assert blocks
+    assert portaudio.opened == 2
     assert source.problem == ''
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from mer_ros.media.image_folder import ImageFolderSource
 from mer_ros.media.microphone import MicrophoneSource
-from mer_ros.media.opener import open_source
+from mer_ros.media.opener import is_device, open_source
 from mer_ros.media.sources import MediaError
 from mer_ros.media.video_file import VideoFileSource
 from mer_ros.media.webcam import WebcamSource
@@ -46,3 +46,20 @@ def test_anything_else_is_refused(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MediaError):
         open_source(spec)
+
+
+@pytest.mark.parametrize(
+    ('spec', 'device'),
+    [
+        ('webcam', True),
+        ('camera:1', True),
+        ('mic:USB', True),
+        ('microphone', True),
+        ('camera_film.mp4', False),
+        ('microscope.mp4', False),
+        ('webcams/one.mp4', False),
+        ('', False),
+    ],
+)
+def test_a_file_is_no_device_whatever_its_name_begins_with(spec, device):
+    assert is_device(spec) is device

@@ -1,6 +1,7 @@
 """Files give pictures and sound at their true times, loop without a seam, and fail clearly."""
 
 import itertools
+import struct
 
 import av
 import cv2
@@ -250,3 +251,45 @@ def test_cover_art_is_no_film(film, tmp_path):
     frames, blocks = split(VideoFileSource(song))
     assert not frames
     assert blocks
+
+
+def test_sound_after_an_estimated_end_is_kept(tmp_path):
+    """Raw AAC has no length: FFmpeg estimates it from the first packets, here far too short."""
+    path = tmp_path / 'noise_then_tone.aac'
+    rate = 16_000
+    noise = np.random.default_rng(0).normal(0.0, 8_000, 2 * rate)
+    tone = 8_000 * np.sin(np.arange(30 * rate) * 2 * np.pi * 440 / rate)
+    samples = np.concatenate((noise, tone)).clip(-32_768, 32_767).astype(np.int16)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('aac', rate=rate)
+        stream.layout = 'mono'
+        for first in range(0, len(samples), 1024):
+            part = np.ascontiguousarray(samples[None, first : first + 1024])
+            frame = av.AudioFrame.from_ndarray(part, format='s16', layout='mono')
+            frame.sample_rate, frame.pts = rate, first
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    source = VideoFileSource(path)
+    assert source.duration_s < 29.0
+    _, blocks = split(source)
+    assert len(sound(blocks)) / rate == pytest.approx(32.0, abs=0.1)
+    assert source.lost == 0
+
+
+def test_a_stamp_in_the_far_future_is_dropped(film):
+    times = [0.0, 0.04, 0.08, 3_600.0]
+    path = film('future.mkv', times=times, audio=False)
+    data = bytearray(path.read_bytes())
+    at = data.index(b'\x44\x89\x88') + 3  # Matroska's Duration: an 8-byte float, milliseconds
+    data[at : at + 8] = struct.pack('>d', 120.0)
+    path.write_bytes(data)
+    source = VideoFileSource(path)
+    frames, _ = split(source)
+    assert [frame.stamp_s for frame in frames] == pytest.approx(times[:3], abs=1e-3)
+    assert source.lost == 1
+
+
+def test_a_long_still_picture_is_no_damage(film):
+    times = [0.0, 30.0, 90.0]
+    frames, _ = split(VideoFileSource(film('slides.mkv', times=times, audio=False)))
+    assert [frame.stamp_s for frame in frames] == pytest.approx(times, abs=1e-3)

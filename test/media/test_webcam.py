@@ -9,6 +9,7 @@ import threading
 import time
 
 import cv2
+import numpy as np
 import pytest
 
 from mer_ros.media.sources import MediaError
@@ -89,3 +90,56 @@ def test_a_slow_reader_gets_the_latest_picture(capture):
         if taken == 3:
             source.close()
     assert source.lost > 0
+
+
+class FailingOnce:
+    """OpenCV's reader, whose second picture is an error of OpenCV's own the first time."""
+
+    def __init__(self, capture):
+        self._capture = capture
+        self.opened = 0
+
+    def __call__(self):
+        self.opened += 1
+        self._camera = self._capture()
+        self._left = 1 if self.opened == 1 else 1_000
+        return self
+
+    def read(self):
+        self._left -= 1
+        if self._left < 0:
+            cv2.cvtColor(np.zeros((2, 2), np.uint8), cv2.COLOR_BGR2GRAY)
+        return self._camera.read()
+
+    def __getattr__(self, name):
+        return getattr(self._camera, name)
+
+
+def test_an_error_of_the_reader_is_told_and_the_camera_opened_again(capture):
+    failing = FailingOnce(capture)
+    source = WebcamSource(0, capture=failing, retry_s=0.2)
+    problems = set()
+    watch = threading.Timer(10.0, source.close)  # else a reader that died would hang the test
+    watch.start()
+    for _ in source:
+        deadline = time.monotonic() + 5.0
+        while failing.opened == 1 and not source.problem and time.monotonic() < deadline:
+            time.sleep(0.01)
+        problems.add(source.problem)
+        if failing.opened == 2:
+            source.close()
+    watch.cancel()
+    assert failing.opened == 2
+    (problem,) = problems - {''}
+    assert 'cannot read webcam:0' in problem
+    assert 'OpenCV' in problem
+    assert '\n' not in problem
+
+
+def test_without_retry_an_error_of_the_reader_is_an_error(capture):
+    source = WebcamSource(0, capture=FailingOnce(capture), retry_s=None)
+    watch = threading.Timer(10.0, source.close)
+    watch.start()
+    with pytest.raises(MediaError, match='OpenCV'):
+        list(source)
+    watch.cancel()

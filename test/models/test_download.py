@@ -1,5 +1,8 @@
+import errno
 import fcntl
 import hashlib
+import http.client
+import ssl
 import time
 
 import pytest
@@ -47,6 +50,43 @@ def test_a_transfer_that_breaks_off_is_resumed_where_it_broke(server, fetch, tri
     fetch()
     assert fetch.target.read_bytes() == server.content
     assert int(server.requests[1]['Range'].removeprefix('bytes=').rstrip('-')) >= 150_000
+
+
+@pytest.mark.parametrize(
+    'fault', [ssl.SSLError('bad record mac'), OSError(errno.EHOSTUNREACH, 'No route to host')]
+)
+@pytest.mark.parametrize('stage', ['read1', 'begin'])
+def test_an_error_of_the_network_is_a_broken_connection_and_not_the_disk(
+    server, fetch, monkeypatch, fault, stage
+):
+    """Of the real response, the third call fails: of its body, or of its head."""
+    real, calls = getattr(http.client.HTTPResponse, stage), []
+
+    def failing(response, *arguments):
+        calls.append(response)
+        if len(calls) == (3 if stage == 'read1' else 1):
+            raise fault
+        return real(response, *arguments)
+
+    monkeypatch.setattr(http.client.HTTPResponse, stage, failing)
+    fetch()
+    assert fetch.target.read_bytes() == server.content
+    assert ('Range' in server.requests[-1]) == (stage == 'read1')
+    monkeypatch.setattr(http.client.HTTPResponse, stage, lambda *_: _raise(fault))
+    fetch.target.unlink()
+    with pytest.raises(ModelError, match=r'connection failed: .*pull again to go on'):
+        fetch()
+
+
+def _raise(fault):
+    raise fault
+
+
+def test_a_full_disk_is_told_as_such(fetch):
+    fetch.target.parent.mkdir()
+    (fetch.target.parent / 'model.onnx.part').symlink_to('/dev/full')
+    with pytest.raises(ModelError, match='No space left on device; free the disk'):
+        fetch()
 
 
 def test_many_drops_still_arrive(server, fetch):

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from mer_ros.cli import demo_clip
 from mer_ros.media.sources import AudioBlock, VideoFrame
 from mer_ros.media.video_file import VideoFileSource
+from mer_ros.ros import media_node
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.images import to_bgr
 from mer_ros.ros.media_node import MediaSource
@@ -156,6 +158,51 @@ def test_a_camera_that_is_missing_is_tried_again_and_told(graph):
     assert any(each.level == bytes([2]) for each in graph.statuses)
 
 
+class TornSource:
+    """A device whose driver fails, after one picture, with an error that nobody foresaw."""
+
+    name = 'webcam:torn'
+    live = True
+    frame_rate = 30.0
+    audio_format = None
+    problem = ''
+    lost = 0
+
+    def __iter__(self):
+        yield VideoFrame(time.time(), np.zeros((48, 64, 3), np.uint8))
+        raise RuntimeError('the driver is torn')
+
+    def close(self):
+        pass
+
+
+def test_after_an_unforeseen_error_diagnostics_stay_bad(graph, monkeypatch):
+    monkeypatch.setattr(media_node, 'open_source', lambda spec, **_: TornSource())
+    node = graph.start(MediaSource, source='webcam:torn')
+    graph.wait(lambda: node.faults.total(), 'the fault')
+    node.faults.recent = dict  # as when the seconds have passed for which a fault is shown
+    graph.diagnosis(
+        lambda status, _: status.level == bytes([2]) and 'the driver is torn' in status.message,
+        'a source that is no longer played',
+    )
+    assert 'deactivate and activate' in node.trouble
+
+
+class SlowToActivate(MediaSource):
+    """Gives a source the time to fail before activating ends."""
+
+    def activate(self):
+        super().activate()
+        time.sleep(0.3)
+
+
+def test_a_source_that_fails_at_once_is_not_forgotten_when_activating_ends(graph, monkeypatch):
+    monkeypatch.setattr(media_node, 'open_source', lambda spec, **_: TornSource())
+    node = graph.start(SlowToActivate, source='webcam:torn')
+    graph.wait(lambda: node.state is State.ACTIVE and node.trouble, 'trouble that lasts')
+    assert 'the driver is torn' in node.trouble
+
+
 def test_without_a_source_it_says_what_to_set(graph):
     node = graph.start(MediaSource)
     assert node.state is State.UNCONFIGURED
@@ -188,6 +235,14 @@ def test_another_source_can_be_chosen_while_it_is_inactive(graph, clip, tmp_path
 def test_what_does_not_go_together_is_refused_with_the_reason(graph, given, reason):
     with pytest.raises(Exception, match=reason):
         graph.start(MediaSource, **given)
+
+
+@pytest.mark.parametrize('name', ['camera_film.mp4', 'microscope.mp4', 'webcams.mp4'])
+def test_a_file_named_like_a_device_is_a_file(graph, clip, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).symlink_to(clip)
+    node = graph.start(MediaSource, source=name, publish_clock=True, rate=4.0)
+    assert node.state is State.ACTIVE
 
 
 @pytest.mark.parametrize('good', [True, False])
