@@ -39,7 +39,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from benchmarks import random_deepface, small_wav2vec2
+from benchmarks import random_deepface, random_wav2vec2
 from mer_ros.cli import demo_clip
 from mer_ros.cli.benchmark_audio import voice_like
 from mer_ros.models import catalogue
@@ -128,8 +128,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         random_deepface.write(Path(folder))
         _write_retinaface(Path(folder))
-        net = small_wav2vec2.EmotionNet()
-        small_wav2vec2.save(Path(folder) / WAV2VEC2, small_wav2vec2.published(net))
+        net = random_wav2vec2.EmotionNet()
+        random_wav2vec2.save(Path(folder) / WAV2VEC2, random_wav2vec2.published(net))
         for path in (options.data / 'weights').glob('face_detection_yunet*.onnx'):
             (Path(folder) / path.name).symlink_to(path.resolve())
         own = {'MER_MODEL_DIR': folder, 'DEEPFACE_HOME': folder, 'XDG_CACHE_HOME': folder}

@@ -28,7 +28,7 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.small_wav2vec2 import EmotionNet, published, save
+from benchmarks.random_wav2vec2 import EmotionNet, published, save
 from mer_ros.audio.wav2vec2 import Wav2Vec2Classifier
 from mer_ros.emotions import COUNT, RAVDESS_ORDER, fold
 from training.audio_corpora import TEST_SPEAKERS

@@ -1,11 +1,17 @@
-"""Small checkpoints of the wav2vec2 emotion model's architecture, in the published file's form.
+"""Checkpoints of the wav2vec2 emotion model's architecture with random weights.
 
-The 316 M published parameters cannot be had everywhere; what is to be known of the loader and of
-the number formats is shown on a network of the same layers, whose file has the same keys.
+    python -m benchmarks.random_wav2vec2 DIR
+    MER_MODEL_DIR=DIR mer benchmark audio --classifier wav2vec2
+
+writes one of the published size (1.2 GB): it costs what the real one costs, and what it answers
+means nothing. The 316 M published parameters cannot be had everywhere; what is to be known of the
+loader and of the number formats is shown on small networks of the same layers, whose file has the
+same keys.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +36,20 @@ SMALL: Mapping[str, Any] = {
     'feat_extract_norm': 'layer',
 }
 """Fields of a configuration that says what the published one says, but for the sizes."""
+
+PUBLISHED: Mapping[str, Any] = {
+    **SMALL,
+    'hidden_size': 1024,
+    'num_hidden_layers': 24,
+    'num_attention_heads': 16,
+    'intermediate_size': 4096,
+    'conv_dim': [512] * 7,
+    'num_conv_pos_embeddings': 128,
+    'num_conv_pos_embedding_groups': 16,
+}
+"""The same in the published sizes."""
+
+FOLDER = 'wav2vec2-lg-xlsr-en-speech-emotion-recognition'
 
 
 class EmotionNet(torch.nn.Module):  # type: ignore[misc]
@@ -84,3 +104,18 @@ def save(
     )
     contiguous = {key: value.contiguous() for key, value in tensors.items()}
     save_file(contiguous, str(folder / 'model.safetensors'))
+
+
+def main() -> int:
+    """Write a checkpoint of the published size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folder', type=Path, help='is made; MER_MODEL_DIR then names it')
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(5)
+    save(folder / FOLDER, published(EmotionNet(PUBLISHED)), PUBLISHED)
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
