@@ -8,8 +8,10 @@ them and face/quality.py gives their reliability (of a sure detection). "weighed
 that reliability, "plain": with 1. NLL and ECE say whether the confidence still holds. Beside a
 voice: windows of the audio net's test speakers with the same emotion (training/fusion_pairs.py
 says what such pairs assume), the reliability of the voice 0.9, the trust that of a recording in
-order. The audio net must not have heard the test speakers: the embedded one did, fold-0.onnx did
-not.
+order. The audio net must not have heard the speakers: the embedded one did, fold-0.onnx did not.
+
+`--choose` takes the faces of train that the face net was not trained on and the speakers of fold 1
+(with fold-1.onnx): what the ranges of face/quality.py were chosen on.
 """
 
 from __future__ import annotations
@@ -37,9 +39,9 @@ from mer_ros.fusion.parameters import FusionParameters, ParameterTable
 from mer_ros.fusion.pooling import posterior
 from mer_ros.fusion.trust import ORDERLY_SHARE
 from mer_ros.metrics import score
-from training.audio_corpora import TEST_SPEAKERS
+from training.audio_corpora import FOLDS, TEST_SPEAKERS
 from training.face_data import load
-from training.fusion_pairs import classified_windows, paired
+from training.fusion_pairs import classified_windows, faces_kept_apart, paired
 
 Images = NDArray[np.uint8]
 Table = NDArray[np.float64]
@@ -107,14 +109,18 @@ def main() -> int:
     parser.add_argument('--data', type=Path, required=True, help='folder of the shared data')
     parser.add_argument('--images', type=int, default=800)
     parser.add_argument('--audio-model', type=Path, help='ONNX file that heard no test speaker')
+    parser.add_argument('--choose', action='store_true', help='on faces and speakers to choose on')
     options = parser.parse_args()
     os.environ['MER_MODEL_DIR'] = str(options.data / 'weights')
     face, voice = LiteFaceClassifier(), LiteAudioClassifier(options.audio_model)
     face.load()
     voice.load()
-    faces = load(options.data / 'face' / 'fer2013_valid.npz')
+    if options.choose:
+        faces, speakers = faces_kept_apart(options.data / 'face'), frozenset(FOLDS[1])
+    else:
+        faces, speakers = load(options.data / 'face' / 'fer2013_valid.npz'), TEST_SPEAKERS
     faces = faces.take(np.flatnonzero(faces.majority >= 0))
-    windows = classified_windows(voice, options.data / 'speech', TEST_SPEAKERS)
+    windows = classified_windows(voice, options.data / 'speech', speakers)
     parameters = ParameterTable.read().get('lite+lite')
 
     def measure(name: str, crops: Images, labels: NDArray[np.int64], goodness: Table) -> None:

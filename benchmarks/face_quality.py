@@ -4,9 +4,9 @@
 
 Faces of FER2013's train split that the classifier's training kept apart (never valid or test) are
 made small, blurred, dark and noisy; turned ones are found by YuNet's landmarks. Printed for each
-bin of the measure that quality.py looks at: images, accuracy against the FER+ majority, and the
-share of the skill that is left, (accuracy - chance) / (accuracy of the best bin - chance), chance
-being the share of the commonest class. `factor` is what quality.py gives there.
+bin of the measure that quality.py looks at: images, accuracy against the FER+ majority, the
+exponent (0 to 1) that makes the answers likeliest, as fusion uses a reliability, and `factor`,
+which is what quality.py gives there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import itertools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -27,9 +27,15 @@ from mer_ros.face.detection import Detection
 from mer_ros.face.lite import LiteFaceClassifier
 from mer_ros.face.pose import head_pose
 from mer_ros.face.yunet import YuNetDetector
-from training.face_data import FaceSet, load, split
+from mer_ros.fusion.fitting import likelihood_loss
+from mer_ros.fusion.parameters import ParameterTable
+from mer_ros.fusion.pooling import log_floored, posterior
+from training.fusion_pairs import faces_kept_apart
 
 Images = NDArray[np.uint8]
+Table = NDArray[np.float64]
+
+EXPONENTS = np.linspace(0.0, 1.0, 21)
 _SIDE = 48
 
 
@@ -68,31 +74,43 @@ def turned(images: Images, detector: YuNetDetector) -> list[NDArray[np.float32] 
     return found
 
 
+def likeliest(face: Table, labels: NDArray[np.int64], prior: Table) -> float:
+    """Return the reliability, in steps of 0.05, of which the pool's posterior is likeliest.
+
+    Args:
+        face: (N, 7) probabilities of the classifier.
+        labels: (N,) the classes that the faces show.
+        prior: (7,) the share of the classes that the classifier was trained with.
+    """
+    said = log_floored(face) - log_floored(prior)
+    losses = [likelihood_loss(posterior(each * said, prior), labels) for each in EXPONENTS]
+    return float(EXPONENTS[int(np.argmin(losses))])
+
+
 def table(
     measure: NDArray[np.float64],
-    right: NDArray[np.bool_],
+    answers: Table,
+    labels: NDArray[np.int64],
     factor: NDArray[np.float64],
     edges: list[float],
-    chance: float,
+    prior: Table,
 ) -> list[dict[str, float]]:
     """Return a row for each bin of the measure with 40 images or more."""
     rows = []
     for low, high in itertools.pairwise(edges):
         inside = (measure >= low) & (measure < high)
         if inside.sum() >= 40:
+            right = answers[inside].argmax(axis=1) == labels[inside]
             rows.append(
                 {
                     'from': low,
                     'to': high,
                     'n': int(inside.sum()),
-                    'accuracy': float(right[inside].mean()),
-                    'factor': float(factor[inside].mean()),
+                    'accuracy': round(float(right.mean()), 3),
+                    'exponent': round(likeliest(answers[inside], labels[inside], prior), 2),
+                    'factor': round(float(factor[inside].mean()), 3),
                 }
             )
-    best = max(row['accuracy'] for row in rows)
-    for row in rows:
-        row['skill'] = round(max(0.0, (row['accuracy'] - chance) / (best - chance)), 3)
-        row['accuracy'], row['factor'] = round(row['accuracy'], 3), round(row['factor'], 3)
     return rows
 
 
@@ -100,7 +118,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data', type=Path, required=True, help='folder of the shared data')
-    parser.add_argument('--images', type=int, default=1000)
+    parser.add_argument('--images', type=int, default=2500, help='at most')
     parser.add_argument('--model', type=Path)
     options = parser.parse_args()
     os.environ['MER_MODEL_DIR'] = str(options.data / 'weights')
@@ -108,52 +126,56 @@ def main() -> int:
     classifier.load()
     detector = YuNetDetector()
     detector.load()
-    faces = _kept_apart(options.data / 'face', options.images)
+    faces = faces_kept_apart(options.data / 'face')
+    faces = faces.take(np.flatnonzero(faces.majority >= 0)[: options.images])
     images, truth = faces.images, faces.majority
-    chance = float(np.bincount(truth).max() / len(truth))
+    prior = ParameterTable.read().get('lite+lite').prior_array()
 
-    def right(changed: Images) -> NDArray[np.bool_]:
-        return np.asarray(classifier.classify(changed).probabilities.argmax(axis=1) == truth)
+    def answers(sets: Sequence[Images]) -> Table:
+        return np.concatenate([classifier.classify(each).probabilities for each in sets])
 
-    sides = (8, 10, 12, 16, 20, 24, 32, 48)
-    outcome = [right(small(images, side)) for side in sides]
+    def labels(count: int) -> NDArray[np.int64]:
+        return np.tile(truth, count)
+
+    sides = (6, 8, 10, 12, 14, 16, 20, 24, 32, 48)
     pixels = np.repeat(np.array(sides, np.float64), len(images))
-    box = [_face(side) for side in pixels]
     print_table(
         'size, pixels',
         table(
             pixels,
-            np.concatenate(outcome),
-            np.array([quality.assess(face, images[0]).size for face in box]),
-            [8, 9, 11, 14, 18, 22, 28, 40, 49],
-            chance,
+            answers([small(images, side) for side in sides]),
+            labels(len(sides)),
+            np.array([quality.assess(_face(side), images[0]).size for side in pixels]),
+            [6, 7, 9, 11, 13, 15, 18, 22, 28, 40, 49],
+            prior,
         ),
     )
 
-    blurs = [images, *(blurred(images, sigma) for sigma in (0.7, 1, 1.5, 2, 3, 4))]
+    blurs = [images, *(blurred(images, sigma) for sigma in (0.7, 1, 1.5, 2, 3, 4, 5))]
     everything = np.concatenate(blurs)
-    sharp = np.array([quality.sharpness(image) for image in everything])
     print_table(
         'sharpness',
         table(
-            sharp,
-            np.concatenate([right(each) for each in blurs]),
+            np.array([quality.sharpness(image) for image in everything]),
+            answers(blurs),
+            labels(len(blurs)),
             np.array([quality.assess(_face(48), image).sharpness for image in everything]),
-            [0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.4, 9],
-            chance,
+            [0, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.4, 9],
+            prior,
         ),
     )
 
-    lights = [dark(images, share) for share in (1, 0.5, 0.25, 0.15, 0.1, 0.06, 0.04)]
+    lights = [dark(images, share) for share in (1, 0.5, 0.25, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02)]
     everything = np.concatenate(lights)
     print_table(
         'contrast',
         table(
             everything.std(axis=(1, 2)),
-            np.concatenate([right(each) for each in lights]),
+            answers(lights),
+            labels(len(lights)),
             np.array([quality.assess(_face(48), image).light for image in everything]),
-            [0, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128],
-            chance,
+            [0, 2.2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128],
+            prior,
         ),
     )
 
@@ -167,10 +189,11 @@ def main() -> int:
             f'{name}, degrees',
             table(
                 np.abs(angles),
-                right(images)[seen],
+                answers([images])[seen],
+                truth[seen],
                 factor,
-                [0, 5, 10, 15, 20, 25, 30, 40, 50, 90.1],
-                chance,
+                [0, 10, 20, 30, 40, 90.1],
+                prior,
             ),
         )
     return 0
@@ -180,12 +203,6 @@ def print_table(name: str, rows: list[dict[str, float]]) -> None:
     """Print one line of JSON a bin."""
     for row in rows:
         print(json.dumps({'measure': name, **row}))
-
-
-def _kept_apart(folder: Path, count: int) -> FaceSet:
-    train, valid = load(folder / 'fer2013_train.npz'), load(folder / 'fer2013_valid.npz')
-    held = split(train, valid, 0)[1]
-    return held.take(np.flatnonzero(held.majority >= 0)[:count])
 
 
 def _face(side: float, points: NDArray[np.float32] | None = None) -> Detection:

@@ -45,9 +45,11 @@ def assess(
 ) -> FaceQuality:
     """Judge one view of a face.
 
-    The ranges of size, sharpness and light follow the share of the classifier's skill that is
-    left (`python -m benchmarks.face_quality --data ../shared/data`); that of pose is a choice,
-    for FER2013 has too few faces turned by more than 15 degrees to measure it.
+    The ranges of size, sharpness, light and yaw follow the exponent that makes the classifier's
+    answers likeliest on faces that it was not trained on, alone and beside a voice
+    (`benchmarks/face_quality.py`, `benchmarks/degraded_faces.py --choose`). At their low end they
+    go to 0, where that exponent no longer matters. That of pitch is a choice: too few of those
+    faces look up or down.
 
     Args:
         detection: the face.
@@ -56,9 +58,9 @@ def assess(
     """
     pixels = math.sqrt(max(0.0, float(detection.box[2]) * float(detection.box[3])))
     return FaceQuality(
-        size=_log_ramp(pixels, 5.5, 26.0),
-        sharpness=_log_ramp(sharpness(crop), 0.0005, 0.05),
-        light=_log_ramp(float(crop.std()), 0.8, 16.0),
+        size=_log_ramp(pixels, 3.0, 28.0),
+        sharpness=_log_ramp(sharpness(crop), 0.0002, 0.05),
+        light=_log_ramp(float(crop.std()), 0.8, 7.0),
         pose=1.0 if detection.landmarks is None else _facing(detection.landmarks),
         detection=_ramp(detection.score, 0.0, 0.7),
         face=1.0 if math.isnan(face_score) else _ramp(face_score, 0.0, 0.9),
@@ -78,7 +80,7 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
 
 def _facing(landmarks: NDArray[np.float32]) -> float:
     pose = head_pose(landmarks)
-    return _ramp(-abs(pose.yaw), -75.0, -20.0) * _ramp(-abs(pose.pitch), -60.0, -25.0)
+    return _ramp(-abs(pose.yaw), -100.0, -20.0) * _ramp(-abs(pose.pitch), -60.0, -25.0)
 
 
 def _ramp(value: float, zero: float, one: float) -> float:
