@@ -23,27 +23,43 @@ from mer_ros.ros import transport
 
 CONFIG = Path(get_package_share_directory('mer_ros')) / 'config'
 
+DEFAULTS = str(CONFIG / 'mer.yaml')
+
 TRUE_OR_FALSE = ['true', 'false']
+
+WAIT_FOR_SUBSCRIBERS_S = 20.0
+"""A film that is launched beside what listens to it begins when that listens."""
 
 ARGUMENTS = (
     ('source', '', 'Video file, image folder, webcam:N or microphone; empty: none is started.'),
-    ('loop', 'false', 'Begin the file again at its end.'),
+    ('loop', '', 'Over the parameter file: begin the file again at its end.'),
     ('face_detector', '', 'Over the parameter file: haar, yunet, retinaface, ...'),
     ('face_classifier', '', 'Over the parameter file: lite, deepface, ...'),
     ('audio_classifier', '', 'Over the parameter file: lite, wav2vec2, ...'),
     ('namespace', '', 'Namespace of all nodes.'),
-    ('params_file', str(CONFIG / 'mer.yaml'), 'Parameters of all nodes.'),
+    ('params_file', DEFAULTS, 'Parameters of all nodes.'),
     ('debug', 'false', 'Show the debug image and plots in rqt.'),
     ('record', '', 'Folder of a bag that everything is recorded into; empty: none.'),
-    ('use_sim_time', 'false', 'Follow /clock.'),
+    ('use_sim_time', '', 'Over the parameter file: follow /clock.'),
     ('rviz', 'false', 'Show the debug image in rviz.'),
     ('log_level', 'info', 'debug, info, warn, error or fatal.'),
-    ('autostart', 'true', 'false leaves configuring and activating to a lifecycle manager.'),
+    (
+        'autostart',
+        '',
+        'Over the parameter file: false leaves configuring and activating to a lifecycle manager.',
+    ),
     ('image_transport', '', 'raw or compressed; empty: as in the parameter file.'),
     ('image', 'image_raw', 'Topic of the images.'),
     ('audio', 'audio', 'Topic of the audio; its _stamped and _info beside it.'),
 )
-FLAGS = ('loop', 'debug', 'use_sim_time', 'rviz', 'autostart')
+FLAGS = ('loop', 'use_sim_time', 'autostart')
+"""Empty: as in the parameter file, which a default of ours would override."""
+
+CHOICES = {
+    'debug': TRUE_OR_FALSE,
+    'rviz': TRUE_OR_FALSE,
+    **{name: ['', *TRUE_OR_FALSE] for name in FLAGS},
+}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -53,7 +69,7 @@ def generate_launch_description() -> LaunchDescription:
             name,
             default_value=default,
             description=description,
-            **({'choices': TRUE_OR_FALSE} if name in FLAGS else {}),
+            choices=CHOICES.get(name),
         )
         for name, default, description in ARGUMENTS
     ]
@@ -96,10 +112,11 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         given: the launch arguments.
         backends: the parameters set by launch arguments: ``classifier='face_classifier'``.
     """
-    own: dict[str, object] = {
-        'use_sim_time': given['use_sim_time'] == 'true',
-        'autostart': given['autostart'] == 'true',
-    }
+    own: dict[str, object] = {}
+    under: list[str] = []
+    for flag in FLAGS:
+        if given[flag] and (flag != 'loop' or name == 'media_source'):
+            own[flag] = given[flag] == 'true'
     for parameter, argument in backends.items():
         if given[argument]:
             own[parameter] = ParameterValue(given[argument], value_type=str)
@@ -107,18 +124,22 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         own['image_transport'] = given['image_transport']
     if name == 'media_source':
         own['source'] = ParameterValue(given['source'], value_type=str)
-        own['loop'] = given['loop'] == 'true'
-        own['compressed'] = given['image_transport'] == 'compressed'
-        own['wait_for_subscribers'] = 20.0
+        if given['image_transport'] == 'compressed':
+            own['compressed'] = True
+        if given['params_file'] == DEFAULTS:  # it has every parameter, this one as 0
+            own['wait_for_subscribers'] = WAIT_FOR_SUBSCRIBERS_S
+        else:
+            under = ['-p', f'wait_for_subscribers:={WAIT_FOR_SUBSCRIBERS_S}']
     logger = '.'.join([*filter(None, given['namespace'].split('/')), name])
     return Node(
         package='mer_ros',
         executable=name,
         name=name,
         namespace=given['namespace'],
-        parameters=[given['params_file'], own],
+        parameters=[given['params_file'], *([own] if own else [])],
         remappings=remappings(given),
-        arguments=['--ros-args', '--log-level', f'{logger}:={given["log_level"]}'],
+        # Before the parameter file, which thus goes over what stands here.
+        arguments=['--ros-args', '--log-level', f'{logger}:={given["log_level"]}', *under],
         output='screen',
     )
 

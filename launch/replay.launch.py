@@ -25,8 +25,17 @@ from launch.substitutions import LaunchConfiguration
 
 LAUNCH = Path(get_package_share_directory('mer_ros')) / 'launch'
 
-RESULTS = ('emotion/face', 'emotion/audio', 'emotion/audio/features', 'emotion/fused')
-TALK = ('emotion/debug_image', 'diagnostics')
+RESULTS = (
+    'emotion/face',
+    'emotion/face/embeddings',
+    'emotion/audio',
+    'emotion/audio/embeddings',
+    'emotion/audio/features',
+    'emotion/fused',
+    'emotion/debug_image',
+)
+DIAGNOSTICS = '/diagnostics'
+"""In no namespace, whatever the nodes' is."""
 
 ARGUMENTS = (
     ('bag', None, 'The bag.'),
@@ -54,7 +63,7 @@ def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     root = '/'.join(['', *filter(None, [context.launch_configurations['namespace'].strip('/')])])
     remaps = [f'{root}/{topic}:={root}/recorded/{topic}'.replace('//', '/') for topic in RESULTS]
-    remaps += [f'{root}/{topic}:={root}/recorded/{topic}'.replace('//', '/') for topic in TALK]
+    remaps.append(f'{DIAGNOSTICS}:={root}/recorded{DIAGNOSTICS}'.replace('//', '/'))
     command = ['ros2', 'bag', 'play', given['bag'], '--clock', '100', '--rate', given['rate']]
     command += ['--loop'] if given['bag_loop'] == 'true' else []
     player = ExecuteProcess(cmd=[*command, '--remap', *remaps], output='screen')

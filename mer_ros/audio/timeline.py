@@ -7,6 +7,8 @@ from enum import Enum
 
 NS = 1_000_000_000
 TOLERANCE_NS = 50_000_000
+LATE_NS = 250_000_000
+"""Half the usual hop, so that the stamps of its windows never go back."""
 
 
 class Continuity(Enum):
@@ -58,8 +60,9 @@ class Timeline:
 
     Counted time is the stamp of an anchor plus samples over rate. A stamp that differs by more
     than the tolerance becomes the new anchor. Whether sound is missing is told by how suddenly
-    the difference came: a step of more than the tolerance from one chunk to the next is a gap
-    (or a jump back), a smaller one is two clocks that drift apart.
+    the difference came: a step of more than the tolerance from one chunk to the next is a gap,
+    a smaller one is two clocks that drift apart. So is a step back of up to :data:`LATE_NS`, as
+    after a stamp that was late: no sound is missing. A longer one is a jump back.
     """
 
     def __init__(self) -> None:
@@ -86,7 +89,7 @@ class Timeline:
             self._counted += count
             self._difference_ns = difference
             return Placement(counted_ns, Continuity.CONTINUES, difference)
-        if abs(step) <= tolerance_ns:
+        if -max(LATE_NS, tolerance_ns) <= step <= tolerance_ns:
             kind = Continuity.DRIFT
         else:
             kind = Continuity.GAP if step > 0 else Continuity.BACKWARD

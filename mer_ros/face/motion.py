@@ -64,13 +64,15 @@ class MouthMotion:
 
         Args:
             crop: (MOTION_SIZE, MOTION_SIZE) uint8 grey, from ``alignment.crop``.
-            stamp_ns: of the image, not before the last one's.
+            stamp_ns: of the image; views that are not earlier are forgotten.
 
         Returns:
             P(talking), 0..1; 0 until there are two views within half a second.
         """
         while self._views and stamp_ns - self._views[0][0] > LONGEST_S * 1e9:
             self._views.popleft()
+        while self._views and self._views[-1][0] >= stamp_ns:
+            self._views.pop()
         before = self._reference(stamp_ns)
         self._views.append((stamp_ns, crop))
         if before is None:
@@ -93,8 +95,7 @@ class MouthMotion:
     def _reference(self, stamp_ns: int) -> tuple[int, NDArray[np.uint8]] | None:
         """Return the view nearest to a lag ago; at low frame rates that is the last one."""
         due = stamp_ns - LAG_S * 1e9
-        earlier = (view for view in self._views if view[0] < stamp_ns)
-        return min(earlier, key=lambda view: abs(view[0] - due), default=None)
+        return min(self._views, key=lambda view: abs(view[0] - due), default=None)
 
 
 def flow_method() -> cv2.DenseOpticalFlow:

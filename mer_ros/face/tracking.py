@@ -17,6 +17,7 @@ from mer_ros.face.detection import Detection
 
 _FORBIDDEN = 1e3
 _VELOCITY_S = 0.3  # time constant of the estimate of motion
+_SLOWEST_NS = 5_000_000_000  # after longer somebody else may stand there
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,14 @@ class Tracker:
         """
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
             self.reset()
-        self._stamp_ns = stamp_ns
-        self._tracks = [t for t in self._tracks if stamp_ns - t.last_ns <= self._lost_ns]
+        before_ns, self._stamp_ns = self._stamp_ns, stamp_ns
+        # Whoever was in the image before has not been missed yet, however slow the images come.
+        self._tracks = [
+            track
+            for track in self._tracks
+            if stamp_ns - track.last_ns
+            <= (max(self._lost_ns, _SLOWEST_NS) if track.last_ns == before_ns else self._lost_ns)
+        ]
         matched = self._assign(detections, stamp_ns)
         seen = [
             self._continued(self._tracks[matched[index]], detection, stamp_ns)

@@ -119,9 +119,12 @@ class Attributor:
     ) -> Attribution:
         """Take in the faces of one image and what is known of the sound by then."""
         step = 0.0
-        if self._stamp_ns is not None:
-            step = min((stamp_ns - self._stamp_ns) / NANOSECONDS, LONGEST_STEP_S)
-        self._stamp_ns = stamp_ns
+        if faces:
+            # Late faces may be older than a voice without faces before them: only faces step on.
+            if self._stamp_ns is not None:
+                passed = (stamp_ns - self._stamp_ns) / NANOSECONDS
+                step = min(max(passed, 0.0), LONGEST_STEP_S)
+            self._stamp_ns = stamp_ns
         visible = {face.subject_id for face in faces}
         for face in sorted(faces, key=lambda face: face.subject_id):
             track = self._tracks.get(face.subject_id) or self._inherit(face, visible, stamp_ns)

@@ -70,7 +70,7 @@ class SubjectState:
         Args:
             evidence: (7,) float64 log evidence, zeros when there is none.
             reliability: 0..1, of all the evidence together.
-            stamp_ns: not before the last one.
+            stamp_ns: one before the last changes nothing of what is smoothed.
             prior: (7,) float64 deployed prior.
         """
         self._smooth(evidence, reliability, stamp_ns)
@@ -89,6 +89,8 @@ class SubjectState:
         gain = 1.0
         if self.stamp_ns is None:
             self._since_ns = stamp_ns
+        elif stamp_ns < self.stamp_ns:
+            return
         elif tau > 0.0:
             gain = -math.expm1(-(stamp_ns - self.stamp_ns) / NANOSECONDS / tau)
         self._evidence = self._evidence + gain * (evidence - self._evidence)

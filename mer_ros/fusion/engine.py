@@ -20,6 +20,7 @@ from mer_ros.fusion.combination import Combination, Statement, calibrated, combi
 from mer_ros.fusion.context import UTTERANCE_S, Context
 from mer_ros.fusion.decision import NANOSECONDS, SubjectState
 from mer_ros.fusion.envelope import check_envelope
+from mer_ros.fusion.errors import FusionError
 from mer_ros.fusion.hearing import Hearing
 from mer_ros.fusion.parameters import FusionParameters, ParameterTable
 from mer_ros.fusion.reliability import decay
@@ -28,6 +29,9 @@ from mer_ros.fusion.streams import Arrival, Stream
 
 if TYPE_CHECKING:
     from mer_ros.audio.features import AudioFeatures
+
+LATE_LIMIT_S = 10.0
+"""Faces further than this from audio that comes at the same time are of another clock, not slow."""
 
 AUDIO_SUBJECT = 'audio'
 """Subject of a voice that is bound to no face."""
@@ -61,6 +65,8 @@ class FusionEngine:
         self._attributor = Attributor(self._settings)
         self._context = Context()
         self._learned_ns: int | None = None
+        self._alone_ns: int | None = None
+        self._late_ns = 0
 
     def face_ready(self, stamp_ns: int) -> bool:
         """Say whether a face of this stamp can be added without an audio result being amiss.
@@ -88,14 +94,18 @@ class FusionEngine:
         if newest is None:
             return True
         behind = stamp_ns - newest
-        timeout = _nanoseconds(self._settings.face_timeout_s)
+        timeout = self._timeout_ns()
         return behind < timeout or behind > 2 * timeout
+
+    def _timeout_ns(self) -> int:
+        """Return how far behind the audio the faces may be: more once they have come late."""
+        return _nanoseconds(self._settings.face_timeout_s) + self._late_ns
 
     def add_face(self, array: EstimateArray) -> list[EstimateArray]:
         """Take in a face array; return the fused array for its stamp, or nothing for a repetition.
 
         Raises:
-            FusionError: an estimate in it is not what the message promises; nothing was changed.
+            FusionError: something in it is not what the message promises; nothing was changed.
         """
         self.check(array)
         arrival = self._face_stream.arrive(array.stamp_ns)
@@ -105,6 +115,9 @@ class FusionEngine:
             self.jumps += 1
             self._hearing.clear()
             self._forget_subjects()
+        if self._alone_ns is not None and array.stamp_ns < self._alone_ns:
+            late = self._alone_ns - array.stamp_ns
+            self._late_ns = max(self._late_ns, min(late, _nanoseconds(LATE_LIMIT_S)))
         return [self._fuse(array, self._hearing.audio_for(array.stamp_ns), array.stamp_ns)]
 
     def add_envelope(self, features: AudioFeatures) -> None:
@@ -120,7 +133,7 @@ class FusionEngine:
         """Take in an audio array; return a fused array when there are no faces to go with it.
 
         Raises:
-            FusionError: an estimate in it is not what the message promises; nothing was changed.
+            FusionError: something in it is not what the message promises; nothing was changed.
         """
         self.check(array)
         arrival = self._hearing.add_audio(array)
@@ -133,17 +146,30 @@ class FusionEngine:
                 self._face_stream.clear()
                 self._forget_subjects()
         face = self._face_stream.newest_ns
-        timeout = _nanoseconds(self._settings.face_timeout_s)
-        if face is not None and array.stamp_ns - face < timeout:
+        ahead = _nanoseconds(LATE_LIMIT_S)
+        if face is not None and -ahead < array.stamp_ns - face < self._timeout_ns():
             return []
+        self._alone_ns = array.stamp_ns
         return [self._fuse(None, array, array.stamp_ns)]
 
     def check(self, array: EstimateArray) -> None:
         """Look an array over without taking it in.
 
         Raises:
-            FusionError: an estimate in it is not what the message promises.
+            FusionError: something in it is not what the message promises.
         """
+        for name, value in [
+            ('speech_probability', array.speech_probability),
+            *(('speaking', estimate.speaking) for estimate in array.estimates),
+        ]:
+            if not 0.0 <= value <= 1.0:
+                raise FusionError(f'{name} {value} is outside 0..1: mend the node that sent it')
+        names = {estimate.subject_id for estimate in array.estimates}
+        if len(names) < len(array.estimates):
+            raise FusionError(
+                f'two of {len(array.estimates)} estimates are of one subject_id: '
+                'mend the node that sent them'
+            )
         for estimate in array.estimates:
             state(estimate, array.stamp_ns, 1.0)
 

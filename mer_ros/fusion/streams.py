@@ -9,6 +9,9 @@ from enum import Enum
 REPEAT_NS = 1_000_000_000
 """A stamp seen within this span before the newest one is a repetition, not a jump back."""
 
+PERIODS = 5
+"""Intervals of which the shortest is the period: one that skipped a result is no longer period."""
+
 
 class Arrival(Enum):
     """What a stamp means for its stream."""
@@ -25,14 +28,19 @@ class Stream:
         """Start with nothing seen."""
         self.first_ns: int | None = None
         self.newest_ns: int | None = None
-        self.period_ns: int | None = None
+        self._intervals: deque[int] = deque(maxlen=PERIODS)
         self._recent: deque[int] = deque()
+
+    @property
+    def period_ns(self) -> int | None:
+        """The period by the last results; None before the second."""
+        return min(self._intervals, default=None)
 
     def clear(self) -> None:
         """Forget all stamps."""
         self.first_ns = None
         self.newest_ns = None
-        self.period_ns = None
+        self._intervals.clear()
         self._recent.clear()
 
     def arrive(self, stamp_ns: int) -> Arrival:
@@ -45,7 +53,7 @@ class Stream:
             self._remember(stamp_ns)
             return Arrival.JUMPED_BACK
         if newest is not None:
-            self.period_ns = stamp_ns - newest
+            self._intervals.append(stamp_ns - newest)
         self._remember(stamp_ns)
         return Arrival.NEW
 

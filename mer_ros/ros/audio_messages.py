@@ -178,7 +178,7 @@ def to_chunk(message: Any, type_name: str, audio_format: Format, now_ns: int) ->
             'odd_audio',
         )
     stamp_ns = from_time(message.header.stamp) if stamped else 0
-    known = stamp_ns != 0
+    known = stamp_ns > 0
     if not known:
         stamp_ns = now_ns - octets.size // frame * 1_000_000_000 // audio_format.sample_rate
     return decode_s16le(
@@ -206,7 +206,7 @@ def _other_chunk(message: Any, now_ns: int) -> AudioChunk:
             f'{values.size} values are no whole number of {channels}-channel samples', 'odd_audio'
         )
     stamp_ns = from_time(message.header.stamp)
-    known = stamp_ns != 0
+    known = stamp_ns > 0
     if not known:
         stamp_ns = now_ns - values.size // channels * 1_000_000_000 // rate
     return decode_array(

@@ -34,6 +34,9 @@ INFO_WAIT_S = 1.0
 
 MAX_PENDING = 2000
 
+Gid = tuple[int, ...]
+"""What the middleware calls a publisher."""
+
 
 class AudioSource:
     """Subscribes to the best audio topic that has a publisher and hands out its chunks."""
@@ -51,6 +54,9 @@ class AudioSource:
         self._input: Input | None = None
         self._info_input: Input | None = None
         self._info: Format | None = None
+        self._info_from: frozenset[Gid] = frozenset()
+        self._info_of: frozenset[Gid] = frozenset()
+        self._orphaned = False
         self._pending: deque[tuple[Any, int]] = deque(maxlen=MAX_PENDING)
         self._waiting_since: float | None = None
         self._settled = False
@@ -72,6 +78,7 @@ class AudioSource:
         """Follow the publishers on the graph."""
         problem = ''
         try:
+            self._drop_old_info()
             route = find_route(self._node)
             if route is not None and route != self._route:
                 self._follow(route)
@@ -87,10 +94,6 @@ class AudioSource:
         message_type = import_type(route.type_name)
         self._close_input()
         self._route = route
-        if self._info_input is not None and find_info(self._node) is None:
-            self._info_input.close()  # what it said was of a publisher that is gone
-            self._info_input = self._info = None
-            self._format_problem = ''
         self._settled = self._info is not None
         self._input = Input(
             self._node,
@@ -110,6 +113,33 @@ class AudioSource:
         self._pending.clear()
         self._waiting_since = None
 
+    def _drop_old_info(self) -> None:
+        """Let a publisher of ``audio_info`` go that is gone, and then what it said with its sound.
+
+        While a publisher of the sound is there that was when it said so, it holds: it may have
+        been said once, by hand.
+        """
+        before, self._info_from = self._info_from, self._publishers(INFO_TOPIC)
+        lost = not self._info_from or not before <= self._info_from
+        if self._info_input is not None and lost:
+            # What is left may be latched where the other was not: it is subscribed to anew.
+            self._info_input.close()
+            self._info_input = None
+            self._orphaned = self._info is not None
+        if self._orphaned and not self._info_of & self._sounds():
+            self._orphaned, self._info = False, None
+            self._format_problem = ''
+            self._settled = False
+            self._waiting_since = None
+            self._node.get_logger().info('audio_info is of a publisher that is gone: forgotten')
+
+    def _publishers(self, topic: str) -> frozenset[Gid]:
+        found = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+        return frozenset(tuple(each.endpoint_gid) for each in found)
+
+    def _sounds(self) -> frozenset[Gid]:
+        return self._publishers(self._route.topic) if self._route is not None else frozenset()
+
     def _listen_for_info(self) -> None:
         if self._info_input is not None or self._route is None or self._route.type_name == OTHER:
             return
@@ -126,6 +156,7 @@ class AudioSource:
 
     def _informed(self, message: Any) -> None:
         info = Format.of(message)
+        self._orphaned, self._info_of = False, self._sounds()
         if info == self._info:
             return
         self._info = info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sensor_msgs.msg import Image
@@ -13,6 +13,7 @@ from mer_ros.render.overlay import Scene, draw
 from mer_ros.ros import qos
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.counters import Rate
+from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.image_input import image_input
 from mer_ros.ros.images import from_bgr, to_bgr
 from mer_ros.ros.inputs import Input
@@ -24,7 +25,8 @@ TOPIC = 'emotion/debug_image'
 LOOK_S = 0.2
 KEPT_IMAGES = 30
 UNSEEN_NS = 500_000_000
-"""Without a fused face result for this long, images are shown as they come."""
+"""Without a fused face result for this long, images are shown as they come; a result is drawn on
+an image whose stamp is no further from its own."""
 
 
 class DebugImage:
@@ -60,11 +62,23 @@ class DebugImage:
         with self._lock:
             worker = self._worker
             self._fused_ns = stamp_ns
-            earlier = [key for key in self._images if key <= stamp_ns]
-            if worker is None or not earlier or not self._due(stamp_ns):
+            # The nearest, not the one before: an image without a stamp comes here a little earlier
+            # or later than to the face node. It is paced by its own stamp, as where it arrives.
+            nearest = min(self._images, key=lambda key: abs(key - stamp_ns), default=None)
+            if worker is None or nearest is None or abs(nearest - stamp_ns) > UNSEEN_NS:
                 return
-            image = self._images[max(earlier)]
+            if not self._due(nearest):
+                return
+            image = self._images[nearest]
         worker.put((image, self._scene(stamp_ns)))
+
+    def findings(self) -> Iterable[Finding]:
+        """Return why there is nothing to draw on, or not all of it, while someone looks."""
+        if self._input is not None:
+            why = self._input.why_silent(self._node.values.number('input_timeout'))
+            why = why or self._input.why_lossy()
+            if why:
+                yield Finding(Level.WARN, f'debug image: {why}')
 
     def figures(self) -> Mapping[str, object]:
         """Return what was drawn."""
@@ -90,6 +104,13 @@ class DebugImage:
 
     def _arrived(self, message: Any) -> None:
         stamp_ns = from_time(message.header.stamp)
+        if stamp_ns <= 0:  # as the face node does, or nothing fused would be of this image
+            stamp_ns = self._node.now_ns()
+            self._node.faults.note(
+                'zero_stamp',
+                'images of the debug image have no stamp: the time of arrival is used, set '
+                'header.stamp',
+            )
         with self._lock:
             worker = self._worker
             if self._images and stamp_ns < next(reversed(self._images)):

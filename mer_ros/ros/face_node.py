@@ -109,13 +109,19 @@ class FaceEmotion(EmotionNode):
 
     def _enqueue(self, message: Any) -> None:
         stamp_ns = from_time(message.header.stamp)
-        if stamp_ns == 0:
+        if stamp_ns <= 0:
             stamp_ns = self.now_ns()
             self.faults.note(
                 'zero_stamp', 'images have no stamp: the time of arrival is used, set header.stamp'
             )
         if stamp_ns < self._newest_ns:
             self.faults.note('stamp_back', 'image stamps jumped back: faces get new names')
+        elif stamp_ns == self._newest_ns:
+            self.faults.note(
+                'stamp_repeated',
+                'images have the stamp of the image before, so nothing can be told of time and '
+                'the fusion leaves them out: set header.stamp, or start what publishes /clock',
+            )
         self._newest_ns = stamp_ns
         if not self._pacer.due(stamp_ns, self.values.number('max_rate')):
             self._skipped += 1

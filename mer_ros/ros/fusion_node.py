@@ -20,7 +20,7 @@ from mer_ros.fusion.settings import FusionSettings
 from mer_ros.msg import AudioFeatures, EmotionArray
 from mer_ros.render.overlay import Scene
 from mer_ros.ros import qos
-from mer_ros.ros.conversions import from_message, to_message
+from mer_ros.ros.conversions import from_message, from_time, to_message
 from mer_ros.ros.debug_image import DebugImage
 from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.feature_messages import features_from_message
@@ -93,8 +93,7 @@ class EmotionFusion(EmotionNode):
                 event_callbacks=monitor.events(),
             )
             monitor.watch(EmotionArray, subscriber.sub)
-            subscriber.registerCallback(partial(watch.see, stream))
-            subscriber.registerCallback(partial(self._enqueue, stream))
+            subscriber.registerCallback(partial(self._enqueue, stream, watch))
             self._monitors[stream] = monitor
             self._subscribers.append(subscriber)
         self._features = Input(
@@ -105,10 +104,10 @@ class EmotionFusion(EmotionNode):
             partial(self._put, FEATURES),
             what='sound envelope',
         )
-        face, audio = self._subscribers
-        values = self.values
         self._pairing = Pairing(
-            face, audio, values.integer('sync_queue_size'), values.number('sync_slop')
+            (FACE, AUDIO),
+            self.values.integer('sync_queue_size'),
+            self.values.number('sync_slop'),
         )
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=JUMP_BACK, on_clock_change=True),
@@ -159,8 +158,15 @@ class EmotionFusion(EmotionNode):
 
     # On the executor's thread: only enqueue.
 
-    def _enqueue(self, stream: str, message: Any) -> None:
+    def _enqueue(self, stream: str, watch: BackwardWatch, message: Any) -> None:
         self._monitors[stream].rate.tick()
+        if from_time(message.header.stamp) < 0:
+            # The synchroniser would raise, and on the executor's thread that ends the node.
+            self.faults.note('bad_stamp', f'a {stream} result of a time before 1970: left out')
+            return
+        watch.see(stream, message)
+        if self._pairing is not None:
+            self._pairing.add(stream, message)
         self._put(stream, message)
 
     def _put(self, what: str, message: Any) -> None:
@@ -247,7 +253,7 @@ class EmotionFusion(EmotionNode):
         )
 
     def findings(self) -> Iterable[Finding]:
-        """Return which modality is missing: with neither the node is silent."""
+        """Return which modality is missing, and why nothing is drawn while someone looks."""
         timeout_s = self.values.number('input_timeout')
         for monitor in self._monitors.values():
             why = monitor.why_silent(timeout_s)
@@ -255,6 +261,8 @@ class EmotionFusion(EmotionNode):
                 yield Finding(Level.WARN, why)
         if self._engine is not None and self._engine.note:
             yield Finding(Level.WARN, self._engine.note)
+        if self._debug is not None:
+            yield from self._debug.findings()
 
     def figures(self) -> Mapping[str, object]:
         """Return counts, rates and names."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 
 from mer_ros.ros.counters import Rate
 
@@ -99,9 +99,13 @@ class Monitor:
         return ''
 
     def _on_incompatible(self, event: Any) -> None:
-        self._node.get_logger().warning(
-            f'a publisher on {self.topic} offers best effort only and is not heard: {self._mend}'
-        )
+        policy = QoSPolicyKind(event.last_policy_kind)
+        if policy == QoSPolicyKind.RELIABILITY:
+            why = f'offers best effort only and is not heard: {self._mend}'
+        else:
+            name = policy.name.lower()
+            why = f'offers another {name} than is asked for and is not heard: change its {name}'
+        self._node.get_logger().warning(f'a publisher on {self.topic} {why}')
 
     def _on_lost(self, event: Any) -> None:
         self.lost = int(event.total_count)
@@ -152,11 +156,17 @@ class Input(Monitor):
         names = [
             name
             for name, types in self._node.get_topic_names_and_types()
-            if self._type in types and name != self.topic and self._node.count_publishers(name)
+            if self._type in types and name != self.topic and self._others_publish(name)
         ]
         if not names:
             return ''
         return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
+
+    def _others_publish(self, name: str) -> bool:
+        """Say whether another node does: the debug image is no input of who draws it."""
+        own = (self._node.get_name(), self._node.get_namespace())
+        publishers = self._node.get_publishers_info_by_topic(name)
+        return any((each.node_name, each.node_namespace) != own for each in publishers)
 
     def _subscribe(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
         create = self._node.create_subscription

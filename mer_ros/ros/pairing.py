@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from message_filters import ApproximateTimeSynchronizer, Subscriber
+from message_filters import ApproximateTimeSynchronizer, SimpleFilter
 
 from mer_ros.msg import EmotionArray
 from mer_ros.ros.conversions import from_time
@@ -19,21 +19,25 @@ class Pairing:
     only counts.
     """
 
-    def __init__(self, face: Subscriber, audio: Subscriber, queue_size: int, slop_s: float) -> None:
-        """Listen to both.
+    def __init__(self, streams: Sequence[str], queue_size: int, slop_s: float) -> None:
+        """Start with nothing to pair.
 
         Args:
-            face: filter of face arrays.
-            audio: filter of audio arrays.
+            streams: names of the two, as :meth:`add` is given them.
             queue_size: results of each that wait for their pair.
             slop_s: stamps of a pair differ by less.
         """
+        self._inputs = {stream: SimpleFilter() for stream in streams}
         self._synchroniser = ApproximateTimeSynchronizer(
-            fs=[face, audio], queue_size=queue_size, slop=slop_s
+            fs=list(self._inputs.values()), queue_size=queue_size, slop=slop_s
         )
         self._synchroniser.registerCallback(self._paired)
         self.pairs = Rate()
         self._offsets = Quantiles()
+
+    def add(self, stream: str, message: EmotionArray) -> None:
+        """Take in a stream's next message, of a stamp that is not negative."""
+        self._inputs[stream].signalMessage(message)
 
     def clear(self) -> None:
         """Forget what waits: after a jump back in time its later stamps would never match."""

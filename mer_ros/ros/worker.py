@@ -60,7 +60,7 @@ class Worker(Generic[Item]):
         with self._changed:
             return len(self._items)
 
-    def stop(self, timeout_s: float = 5.0) -> bool:
+    def stop(self, timeout_s: float = 30.0) -> bool:
         """Finish the item in work, drop the rest, end the thread.
 
         Returns:

@@ -40,7 +40,16 @@ def test_a_sudden_lead_of_the_stamp_is_a_gap(lead):
     assert place(timeline, START + (200 + lead) * MS).continuity is Continuity.CONTINUES
 
 
-@given(st.integers(51, 10_000_000))
+def test_one_late_stamp_costs_no_sound_that_is_there():
+    timeline = Timeline()
+    place(timeline, START)
+    place(timeline, START + 160 * MS)
+    placement = place(timeline, START + 200 * MS)
+    assert placement.continuity is Continuity.DRIFT
+    assert placement.stamp_ns == START + 200 * MS
+
+
+@given(st.integers(251, 10_000_000))
 def test_a_sudden_lag_of_the_stamp_is_a_jump_back(lag):
     timeline = Timeline()
     place(timeline, START)

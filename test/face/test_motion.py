@@ -120,3 +120,9 @@ def test_more_mouth_and_less_head_motion_is_more_talk():
 def test_a_still_face_that_turns_does_not_talk(yunet, photos, name):
     seen = _run(_views(yunet, _turned(photos[name], yunet)))
     assert np.mean(seen[12:]) < 0.3
+
+
+def test_images_whose_stamps_stand_still_do_not_pile_up():
+    mouth, view = MouthMotion(), np.zeros((MOTION_SIZE, MOTION_SIZE), np.uint8)
+    assert [mouth.update(view, S) for _ in range(500)] == [0.0] * 500
+    assert len(mouth._views) == 1

@@ -77,6 +77,19 @@ def test_a_face_elsewhere_is_somebody_else():
     assert _ids(tracker.update([_at(400), _at(100)], 2 * S // 30)) == ['face_2', 'face_1']
 
 
+@pytest.mark.parametrize(('apart', 'lost'), [(1.2, 1.0), (1 / 30, 0.0)])
+def test_a_face_that_was_never_missed_keeps_its_name_however_slow_the_images(apart, lost):
+    tracker = Tracker(lost_s=lost)
+    ids = [_ids(tracker.update([_at(100)], round(frame * apart * S))) for frame in range(5)]
+    assert ids == [['face_1']] * 5
+
+
+def test_who_stands_there_long_after_is_somebody_else():
+    tracker = Tracker()
+    tracker.update([_at(100)], 0)
+    assert _ids(tracker.update([_at(100)], 60 * S)) == ['face_2']
+
+
 def test_time_that_jumps_back_forgets_everything():
     tracker = Tracker()
     first = [_ids(tracker.update([_at(100 + i)], i * S // 30)) for i in range(10)]

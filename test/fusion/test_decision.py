@@ -147,3 +147,11 @@ def test_stamps_that_do_not_move_on_change_nothing() -> None:
     first = state.update(speaking_for(JOY), 1.0, SECOND, PRIOR)
     again = state.update(speaking_for(ANGER), 1.0, SECOND, PRIOR)
     np.testing.assert_array_equal(first.probabilities, again.probabilities)
+
+
+def test_an_older_stamp_changes_nothing_of_what_is_smoothed() -> None:
+    state = SubjectState(FusionSettings(smoothing_s=0.001))
+    before = state.update(speaking_for(JOY), 1.0, 10 * SECOND, PRIOR)
+    late = state.update(speaking_for(ANGER), 1.0, 9 * SECOND, PRIOR)
+    np.testing.assert_array_equal(late.probabilities, before.probabilities)
+    assert state.stamp_ns == 10 * SECOND

@@ -52,10 +52,14 @@ def conversation(until: float = 4.0) -> tuple[list[EstimateArray], list[Estimate
 
 
 def play(
-    engine: FusionEngine, seen: list[EstimateArray], heard: list[EstimateArray], lag: float = 0.08
+    engine: FusionEngine,
+    seen: list[EstimateArray],
+    heard: list[EstimateArray],
+    lag: float = 0.08,
+    face_lag: float = 0.03,
 ) -> list[EstimateArray]:
-    """Feed both streams as they come live: audio arrives ``lag`` after its stamp."""
-    events = [(array.stamp_ns + 0.03 * SECOND, 0, array) for array in seen]
+    """Feed both streams as they come live, each so long after its stamp."""
+    events = [(array.stamp_ns + face_lag * SECOND, 0, array) for array in seen]
     events += [(array.stamp_ns + lag * SECOND, 1, array) for array in heard]
     fused = []
     for _, kind, array in sorted(events, key=lambda event: event[:2]):
@@ -235,6 +239,39 @@ def test_when_the_faces_stop_the_audio_takes_over_and_gives_way_again(
     assert engine.add_audio(voice(2.0, sharp(SAD))) == []
 
 
+@pytest.mark.parametrize(('rate', 'late'), [(30, 1.2), (30, 3.0), (2, 1.0)])
+def test_faces_that_come_late_are_waited_for_once_that_is_known(
+    make_engine: MakeEngine, rate: int, late: float
+) -> None:
+    engine = make_engine()
+    seen = [talker(frame / rate) for frame in range(20 * rate)]
+    heard = [voice(hop / 2, sharp(SAD)) for hop in range(40)]
+    fused = play(engine, seen, heard, 0.1, late)
+    with_faces = [array for array in fused if array.image_width]
+    assert len(with_faces) == len(seen)
+    assert len(fused) - len(with_faces) < 2 * (late + 3)
+    settled = [array for array in with_faces if array.stamp_ns > 5 * SECOND]
+    assert all(array.modalities == Modality.FACE | Modality.AUDIO for array in settled)
+    assert min(array.estimates[0].speaking for array in settled) > 0.5
+
+
+def test_a_camera_whose_clock_is_ahead_does_not_silence_the_voice(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.add_face(talker(60.0))
+    fused = [item for hop in range(8) for item in engine.add_audio(voice(hop / 2, sharp(SAD)))]
+    assert len(fused) == 8
+
+
+def test_stamps_of_two_clocks_a_day_apart_are_fused_each_for_itself(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine()
+    for frame in range(60):
+        assert len(engine.add_face(talker(frame / 30))) == 1
+        if frame % 15 == 0:
+            assert len(engine.add_audio(voice(86_400.0 + frame / 30, sharp(SAD)))) == 1
+
+
 def test_old_audio_fades_and_then_is_not_used(make_engine: MakeEngine) -> None:
     engine = make_engine(audio_half_life_s=0.5, audio_timeout_s=1.0)
     engine.add_face(faces(0.0))
@@ -303,6 +340,24 @@ def test_a_bad_estimate_is_refused_and_the_rest_goes_on(make_engine: MakeEngine,
     with pytest.raises(FusionError):
         engine.add_face(faces(0.1, estimate))
     assert payload(engine.add_face(talker(0.2))[0]) == payload(clean.add_face(talker(0.2))[0])
+
+
+@pytest.mark.parametrize(
+    'array',
+    [
+        replace(voice(0.1, sharp(JOY)), speech_probability=float('nan')),
+        replace(voice(0.1, sharp(JOY)), speech_probability=1.5),
+        faces(0.1, person('face_1', sharp(JOY), speaking=float('nan'))),
+        faces(0.1, person('face_1', sharp(JOY)), person('face_1', sharp(SAD))),
+    ],
+)
+def test_a_bad_array_is_refused_and_leaves_no_trace(make_engine: MakeEngine, array) -> None:
+    engine, clean = make_engine(), make_engine()
+    with pytest.raises(FusionError, match='mend the node'):
+        (engine.add_face if array.image_width else engine.add_audio)(array)
+    for each in (engine, clean):
+        each.add_audio(voice(0.1, sharp(JOY)))
+    assert payload(engine.add_face(talker(0.4))[0]) == payload(clean.add_face(talker(0.4))[0])
 
 
 def test_readiness_waits_for_due_audio_only_while_the_stream_lives(make_engine: MakeEngine) -> None:

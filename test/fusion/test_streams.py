@@ -12,6 +12,13 @@ def test_stamps_that_go_on_are_new_and_tell_the_period() -> None:
     assert (stream.first_ns, stream.newest_ns) == (0, SECOND)
 
 
+def test_a_skipped_result_does_not_lengthen_the_period() -> None:
+    stream = Stream()
+    for half in (0, 1, 2, 5, 6):
+        stream.arrive(half * SECOND // 2)
+    assert stream.period_ns == SECOND // 2
+
+
 def test_a_stamp_told_again_is_a_repetition() -> None:
     stream = Stream()
     for stamp in (0, SECOND // 2, SECOND):

@@ -227,3 +227,63 @@ def test_without_sound_diagnostics_say_why(graph: Any) -> None:
         lambda status, _: 'no audio on' in status.message and 'publishers: 1' in status.message,
         'a silent publisher',
     )
+
+
+def test_the_audio_info_of_a_publisher_that_is_gone_is_not_of_the_next_one(graph: Any) -> None:
+    informant = inform(graph, info(48000, 2))
+    first = Microphone(graph, AudioDataStamped, 'audio_stamped')
+    _, results, _ = start(graph)
+    first.connect()
+    first.say(sound(1.2, 48000, 2), 48000)
+    graph.wait(lambda: results, 'a window of the first')
+    second = Microphone(graph, AudioDataStamped, 'audio_stamped')
+    second.stamp_ns = START + 100 * NS
+    second.connect()
+    for publisher in (first.publisher, informant):
+        graph.probe.destroy_publisher(publisher)
+    graph.diagnosis(lambda _, values: values.get('format_from') == 'parameters', 'no old format')
+    results.clear()
+    second.say(sound(1.2), 16000)
+    graph.wait(lambda: results, 'a window of the second')
+    assert from_time(results[0].header.stamp) == pytest.approx(START + 101 * NS, abs=2e6)
+    assert graph.logged('no audio_info: sound is taken as 16000 Hz, 1 channel')
+
+
+def test_an_audio_info_said_once_by_hand_holds_while_its_sound_goes_on(graph: Any) -> None:
+    microphone = Microphone(graph, AudioDataStamped, 'audio_stamped')
+    _, results, _ = start(graph)
+    microphone.connect()
+    once = graph.publisher(AudioInfo, 'audio_info', 10)
+    graph.matched(once)
+    once.publish(info(48000))
+    graph.diagnosis(lambda _, values: values.get('format', '').startswith('48000 Hz'), 'the format')
+    graph.probe.destroy_publisher(once)
+    graph.wait(lambda: not graph.probe.count_publishers(f'{graph.namespace}/audio_info'), 'its end')
+    time.sleep(1.0)
+    microphone.say(sound(1.2, 48000), 48000)
+    graph.wait(lambda: results, 'a window')
+    assert not graph.logged('forgotten')
+
+
+def test_the_next_audio_info_is_heard_whether_or_not_it_is_latched(graph: Any) -> None:
+    microphone = Microphone(graph, AudioDataStamped, 'audio_stamped')
+    start(graph)
+    microphone.connect()
+    plain = graph.publisher(AudioInfo, 'audio_info', 10)
+    graph.matched(plain)
+    plain.publish(info(48000))
+    graph.diagnosis(lambda _, values: values.get('format', '').startswith('48000 Hz'), 'the first')
+    graph.probe.destroy_publisher(plain)
+    latched = inform(graph, info(44100))
+    graph.diagnosis(lambda _, values: values.get('format', '').startswith('44100 Hz'), 'the next')
+    plain = graph.publisher(AudioInfo, 'audio_info', 10)
+    topic = f'{graph.namespace}/audio_info'
+    graph.wait(lambda: graph.logged(f'a publisher on {topic} offers'), 'a word of the third')
+    (line,) = graph.logged(f'a publisher on {topic} offers')
+    assert 'durability' in line
+    assert 'best effort' not in line
+    graph.diagnosis(lambda _, values: values.get('format', '').startswith('44100 Hz'), 'the same')
+    graph.probe.destroy_publisher(latched)
+    graph.matched(plain)
+    plain.publish(info(22050))
+    graph.diagnosis(lambda _, values: values.get('format', '').startswith('22050 Hz'), 'the third')

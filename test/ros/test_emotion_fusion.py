@@ -87,6 +87,16 @@ def play(inputs: Inputs, events: list[tuple[int, str]], rate: float) -> None:
             inputs.hear(stamp_ns, label=(label + 1) % 7)
 
 
+def test_a_stamp_before_1970_is_left_out_and_the_node_goes_on(inputs: Inputs, graph: Any) -> None:
+    wrong = to_message(face_array(START))
+    wrong.header.stamp.sec = -5
+    inputs.face.publish(wrong)
+    inputs.audio.publish(wrong)
+    graph.diagnosis(lambda _, values: values.get('fault.bad_stamp') == '2', 'the bad stamps')
+    inputs.see(START)
+    graph.wait(lambda: START in inputs.stamps(), 'a result of the next face')
+
+
 def test_each_face_result_is_fused_with_the_voice_before_it(inputs: Inputs, graph: Any) -> None:
     events = clip(2)
     play(inputs, events, 4)

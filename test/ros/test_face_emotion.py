@@ -70,6 +70,24 @@ def test_an_image_gives_an_array_with_its_stamp_and_frame(graph: Any) -> None:
     assert array_.window.sec == array_.window.nanosec == 0
 
 
+def test_stamps_before_1970_and_stamps_that_stand_still_are_told(graph: Any) -> None:
+    graph.start(FaceEmotion)
+    results = graph.collect(EmotionArray, 'emotion/face')
+    publisher = graph.publisher(Image, 'image_raw', RELIABLE)
+    graph.matched(publisher)
+    wrong = image(NS)
+    wrong.header.stamp.sec = -5
+    publisher.publish(wrong)
+    graph.wait(lambda: len(results) == 1, 'the result at the time of arrival')
+    assert abs(stamps(results)[0] - time.time_ns()) < 20 * NS
+    still = time.time_ns()
+    for _ in range(3):
+        publisher.publish(image(still))
+        time.sleep(0.1)
+    graph.diagnosis(lambda _, values: values.get('fault.zero_stamp') == '1', 'the stamp of 1969')
+    graph.diagnosis(lambda _, values: values.get('fault.stamp_repeated') == '2', 'the same stamps')
+
+
 def test_a_photo_gives_faces_that_hold_what_the_message_promises(
     graph: Any, shared_data: Any
 ) -> None:
@@ -135,9 +153,9 @@ def test_bad_images_are_counted_and_logged_once_and_good_ones_go_on(graph: Any) 
         for bad in BAD.values():
             bad.header.stamp.sec = 1000 + good
             publisher.publish(bad)
-            good += 1
+            good += 2
             time.sleep(0.03)  # the node takes the newest; let it see the bad one
-            feed(graph, publisher, results, image((1000 + good) * NS))
+            feed(graph, publisher, results, image((999 + good) * NS))
         assert len(results) == 6 * (turn + 1)
     values = graph.diagnosis(
         lambda status, values: values.get('faults') == '18' and status.level == b'\x01',

@@ -1,0 +1,161 @@
+"""What the launch files start, with real nodes under the arguments that they would be given."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mer_ros.ros.parameters import NODES
+
+CLASSES = {
+    'face_emotion': ('face_node', 'FaceEmotion'),
+    'audio_emotion': ('audio_node', 'AudioEmotion'),
+    'emotion_fusion': ('fusion_node', 'EmotionFusion'),
+    'media_source': ('media_node', 'MediaSource'),
+}
+
+
+def command_line(made: dict[str, Any], folder: Path) -> list[str]:
+    """Return a node's arguments as launch_ros writes them: its own first, then the parameters."""
+    arguments = list(made['arguments'])
+    for index, given in enumerate(made['parameters']):
+        path = given
+        if isinstance(given, dict):
+            values = {name: getattr(value, 'args', [value])[0] for name, value in given.items()}
+            space = f'/{made["namespace"]}' if made['namespace'] else ''
+            path = folder / f'{made["name"]}_{index}.yaml'
+            path.write_text(yaml.dump({f'{space}/{made["name"]}': {'ros__parameters': values}}))
+        arguments += ['--params-file', str(path)]
+    return arguments
+
+
+@pytest.fixture
+def in_force(
+    launched: Callable[..., Any], ros_context: Any, tmp_path: Path
+) -> Iterator[Callable[..., dict[str, dict[str, Any]]]]:
+    """Return what tells the parameters in force by node; the nodes are made, and never spun."""
+    nodes = []
+
+    def run(text: str = '', **given: str) -> dict[str, dict[str, Any]]:
+        if text:
+            file = tmp_path / 'user.yaml'
+            file.write_text(text)
+            given['params_file'] = str(file)
+        found = {}
+        for made in launched('mer.launch.py', source='film.mp4', **given):
+            if made.get('package') != 'mer_ros':
+                continue
+            module, name = CLASSES[made['name']]
+            node = getattr(importlib.import_module(f'mer_ros.ros.{module}'), name)(
+                namespace=made['namespace'] or None,
+                context=ros_context,
+                use_global_arguments=False,
+                cli_args=command_line(made, tmp_path),
+            )
+            nodes.append(node)
+            time = node.get_parameter('use_sim_time').value
+            found[made['name']] = {**node.values, 'use_sim_time': time}
+        assert set(found) == set(NODES)
+        return found
+
+    yield run
+    for node in nodes:
+        node.release()
+        node.destroy_node()
+
+
+def test_without_a_parameter_file_the_nodes_have_their_defaults_and_films_wait(
+    in_force: Callable[..., Any],
+) -> None:
+    wanted = {
+        node: {'use_sim_time': False, **{spec.name: spec.default for spec in specs}}
+        for node, specs in NODES.items()
+    }
+    wanted['media_source'].update(source='film.mp4', wait_for_subscribers=20.0)
+    assert in_force() == wanted
+
+
+def test_a_parameter_file_without_a_word_of_it_leaves_the_defaults(
+    in_force: Callable[..., Any],
+) -> None:
+    found = in_force('/**: {ros__parameters: {input_timeout: 5.0}}')
+    assert {values['autostart'] for values in found.values()} == {True}
+    assert {values['use_sim_time'] for values in found.values()} == {False}
+    media = found['media_source']
+    assert (media['loop'], media['compressed']) == (False, False)
+    assert media['wait_for_subscribers'] == 20.0
+
+
+@pytest.mark.parametrize('namespace', ['', 'robot'])
+@pytest.mark.parametrize('section', ['/**', '/**/media_source'])
+def test_the_parameter_file_goes_over_what_is_not_given(
+    in_force: Callable[..., Any], section: str, namespace: str
+) -> None:
+    found = in_force(
+        f'{section}: {{ros__parameters: {{autostart: false, use_sim_time: true, loop: true, '
+        'compressed: true, wait_for_subscribers: 3.0}}',
+        namespace=namespace,
+    )
+    media = found['media_source']
+    assert (media['autostart'], media['use_sim_time']) == (False, True)
+    assert (media['loop'], media['compressed']) == (True, True)
+    assert media['wait_for_subscribers'] == 3.0
+    assert found['face_emotion']['autostart'] is (section != '/**')
+
+
+@pytest.mark.parametrize('section', ['/**', '/**/media_source'])
+def test_what_is_given_goes_over_the_parameter_file(
+    in_force: Callable[..., Any], section: str
+) -> None:
+    media = in_force(
+        f'{section}: {{ros__parameters: {{autostart: false, use_sim_time: true, loop: true, '
+        'compressed: false}}',
+        autostart='true',
+        use_sim_time='false',
+        loop='false',
+        image_transport='compressed',
+    )['media_source']
+    assert (media['autostart'], media['use_sim_time'], media['loop']) == (True, False, False)
+    assert media['compressed'] is True
+
+
+@pytest.mark.parametrize('namespace', ['', 'robot', '/robot/'])
+def test_nothing_recorded_is_played_where_the_nodes_publish(
+    launched: Callable[..., Any], ros_context: Any, namespace: str
+) -> None:
+    from rclpy.node import Node
+
+    (command,) = [
+        made['cmd']
+        for made in launched('replay.launch.py', bag='bag', namespace=namespace)
+        if 'cmd' in made
+    ]
+    rules = command[command.index('--remap') + 1 :]
+    player = Node(
+        'player',
+        context=ros_context,
+        use_global_arguments=False,
+        cli_args=['--ros-args', *(word for rule in rules for word in ('-r', rule))],
+    )
+    space = f'/{namespace.strip("/")}'.rstrip('/')
+    published = [
+        'emotion/face',
+        'emotion/face/embeddings',
+        'emotion/audio',
+        'emotion/audio/embeddings',
+        'emotion/audio/features',
+        'emotion/fused',
+        'emotion/debug_image',
+    ]
+    resolved = {topic: player.resolve_topic_name(f'{space}/{topic}') for topic in published}
+    diagnostics = player.resolve_topic_name('/diagnostics')
+    image = player.resolve_topic_name(f'{space}/image_raw')
+    player.destroy_node()
+    assert resolved == {topic: f'{space}/recorded/{topic}' for topic in published}
+    assert diagnostics == f'{space}/recorded/diagnostics'
+    assert image == f'{space}/image_raw'

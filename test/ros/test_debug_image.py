@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from mer_ros.msg import EmotionArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from ros_messages import NS, face_array, image
+from sensor_msgs.msg import Image
+
+from mer_ros.ros.conversions import to_message
+from mer_ros.ros.fusion_node import EmotionFusion
+
+RELIABLE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def test_diagnostics_say_why_the_debug_image_is_blank(graph: Any) -> None:
+    graph.publisher(Image, 'camera/image_raw', RELIABLE)
+    graph.start(EmotionFusion, input_timeout=0.5)
+    time.sleep(1.5)
+    graph.diagnosis(
+        lambda status, _: 'no face result' in status.message and 'image' not in status.message,
+        'no word of it while nobody looks',
+    )
+    graph.collect(Image, 'emotion/debug_image')
+    values = graph.diagnosis(lambda status, _: 'image_raw' in status.message, 'a blank image')
+    space = graph.namespace
+    assert f'debug image: no image on {space}/image_raw for ' in values['message']
+    assert (
+        f'publishers: 0; sensor_msgs/msg/Image comes on {space}/camera/image_raw: remap to it'
+        in values['message']
+    )
+
+
+@pytest.mark.parametrize('late_ms', [-5, 5])
+def test_images_without_a_stamp_are_drawn_with_their_faces_and_no_faster_than_asked(
+    graph: Any, late_ms: int
+) -> None:
+    camera = graph.publisher(Image, 'image_raw', RELIABLE)
+    faces = graph.publisher(EmotionArray, 'emotion/face', RELIABLE)
+    fused = graph.collect(EmotionArray, 'emotion/fused')
+    seen: list[tuple[float, Any]] = []
+    graph.probe.create_subscription(
+        Image, 'emotion/debug_image', lambda each: seen.append((time.monotonic(), each)), RELIABLE
+    )
+    graph.start(EmotionFusion, debug_rate=5.0)
+    graph.matched(camera)
+    graph.matched(faces)
+
+    def film(seconds: float) -> None:
+        """Publish images, and the faces of each as of the time when the face node got it."""
+        for _ in range(round(30 * seconds)):
+            camera.publish(image(0, 320, 240))
+            faces.publish(to_message(face_array(time.time_ns() + late_ms * NS // 1000)))
+            time.sleep(1 / 30)
+
+    film(1)  # the first are held for the voice that may begin, and shown bare meanwhile
+    graph.wait(lambda: fused, 'a fused array')
+    seen.clear()
+    begin = time.monotonic()
+    film(3)
+    spent = time.monotonic() - begin
+    pictures = [each for when, each in list(seen) if when <= begin + spent]
+    assert 5 <= len(pictures) <= 5 * spent + 2
+    drawn = [(np.frombuffer(each.data, np.uint8) != 90).mean() for each in pictures]
+    assert min(drawn) > 0.01
+    # The faces are drawn on their own image and not on the one before, whichever node was first.
+    time.sleep(0.3)
+    own = image(0, 320, 240)
+    own.header.frame_id = 'own'
+    camera.publish(own)
+    stamp_ns = time.time_ns() + late_ms * NS // 1000
+    time.sleep(0.05)
+    faces.publish(to_message(face_array(stamp_ns)))
+    graph.wait(lambda: seen[-1][1].header.frame_id == 'own', 'the faces on their own image')
+    graph.diagnosis(lambda _, values: values.get('fault.zero_stamp'), 'images without a stamp')
