@@ -56,6 +56,9 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
             node.release()
             node.destroy_node()
         rclpy.try_shutdown()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # The second of a terminal's and a launcher's would kill Python while it ends.
+            signal.signal(number, signal.SIG_IGN)
     return 0
 
 
