@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,28 +22,26 @@ from mer_ros.audio.features import extract
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.cli import timing
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli.number_arguments import whole
 from mer_ros.models import registry, store
 
 RATE = 16_000
 CHUNK_S = 0.03
 SETTLE_S = 3.0
-OPTIONS = {'dtype': str, 'device': str, 'threads': int}
+OPTIONS: Mapping[str, Callable[[str], Any]] = {'dtype': str, 'device': str, 'threads': whole(1)}
 """Of a classifier that runs in several ways, as the node's parameters of these names."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--classifier', default='lite', metavar='NAME', help='default: lite')
-    parser.add_argument('--runs', type=int, default=100, help='default: 100')
+    parser.add_argument('--runs', type=whole(1), default=100, help='default: 100')
     for option, kind in OPTIONS.items():
         parser.add_argument(f'--{option}', type=kind, help='of the classifier, where it has it')
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print one line of JSON."""
-    if args.runs < 1:
-        raise CommandError('--runs must be 1 or more')
     classifier = registry.create('audio_classifier', args.classifier, **_options(args))
     activity = registry.create('speech_activity', 'silero')
     classifier.load()

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mer_ros.cli import demo_clip, timing
 from mer_ros.cli.errors import CommandError
+from mer_ros.cli.number_arguments import whole
 from mer_ros.face import deepface_home
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.models import registry, store
@@ -43,15 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--source', type=Path, metavar='FILE|DIR', help='images (default: the portrait of the demo)'
     )
     parser.add_argument(
-        '--threads', type=int, help='of detector and classifier, where they have it'
+        '--threads', type=whole(1), help='of detector and classifier, where they have it'
     )
-    parser.add_argument('--runs', type=int, default=100, help='default: 100')
+    parser.add_argument('--runs', type=whole(1), default=100, help='default: 100')
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print one line of JSON."""
-    if args.runs < 1:
-        raise CommandError('--runs must be 1 or more')
     pipeline = FacePipeline(
         _backend('face_detector', args.detector, args.threads),
         _backend('face_classifier', args.classifier, args.threads),

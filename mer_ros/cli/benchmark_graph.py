@@ -20,22 +20,22 @@ import psutil
 from mer_ros.cli import demo, timing
 from mer_ros.cli.errors import CommandError
 from mer_ros.cli.graph import SOURCE, Graph, require_ros
+from mer_ros.cli.number_arguments import positive
 from mer_ros.cli.processes import interrupt_on_termination
-from mer_ros.cli.up import add_backends, backends
+from mer_ros.cli.up import add_backends, backends, check_backends
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--source', metavar='FILE', help='instead of the demo clip')
-    parser.add_argument('--duration', type=float, default=15.0, help='seconds (default: 15)')
+    parser.add_argument('--duration', type=positive, default=15.0, help='seconds (default: 15)')
     add_backends(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print one line of JSON."""
     require_ros()
-    if not args.duration > 0:
-        raise CommandError('--duration must be above 0')
+    check_backends(args)
     args.mic = False
     clip = demo.look_at(args)
     parameters = backends(args)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from mer_ros.cli.errors import CommandError
 from mer_ros.cli.graph import NODES, SOURCE, Graph, Value, environment, require_ros
+from mer_ros.cli.number_arguments import positive
 from mer_ros.cli.processes import Processes, interrupt_on_termination
-from mer_ros.cli.up import add_backends, backends, source_parameters
+from mer_ros.cli.up import add_backends, backends, check_backends, source_parameters
 
 if TYPE_CHECKING:
     from mer_ros.cli.observer import Arrival, Observer
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--source', metavar='FILE|DIR|webcam:N', help='instead of the demo clip')
     parser.add_argument('--mic', action='store_true', help='take the sound from the microphone')
-    parser.add_argument('--duration', type=float, metavar='S', help='end after so many seconds')
+    parser.add_argument('--duration', type=positive, metavar='S', help='end after so many seconds')
     parser.add_argument(
         '--output', type=Path, default=Path('demo_output'), help='folder of the pictures'
     )
@@ -70,6 +71,7 @@ class Clip:
 def run(args: argparse.Namespace) -> int:
     """Run the graph on the clip and report."""
     require_ros()
+    check_backends(args)
     clip = look_at(args)
     if args.output.exists() and not args.output.is_dir():
         raise CommandError(f'{args.output} is a file: choose another --output')

@@ -28,6 +28,7 @@ from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.windows import Window
 from mer_ros.cli.evaluate_face import intervals, per_class, write_report
 from mer_ros.cli.labelled_clips import Clip, read_labels, select, words
+from mer_ros.cli.number_arguments import whole
 from mer_ros.media.sources import AudioBlock
 from mer_ros.media.video_file import VideoFileSource
 from mer_ros.metrics import score
@@ -88,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--bootstrap',
-        type=int,
+        type=whole(0),
         default=1000,
         metavar='N',
         help='resamplings of clips for the 95 %% intervals, 0 for none (default: 1000)',

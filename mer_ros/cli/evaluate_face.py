@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.cli.errors import CommandError
+from mer_ros.cli.number_arguments import whole
 from mer_ros.emotions import COUNT, LABELS, Emotion
 from mer_ros.face.classification import FaceClassifier
 from mer_ros.metrics import confusion_matrix, expected_calibration_error, score, uar
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--bootstrap',
-        type=int,
+        type=whole(0),
         default=1000,
         metavar='N',
         help='resamplings for the 95 %% intervals, 0 for none (default: 1000)',

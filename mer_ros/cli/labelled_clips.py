@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli.errors import CommandError, UsageError
 from mer_ros.emotions import ALIASES
 
 
@@ -61,7 +61,8 @@ def select(
     """Return the clips of these speakers (all when empty), of these corpora, without those.
 
     Raises:
-        CommandError: a name is in no row, or no clip is left.
+        UsageError: a name is in no row.
+        CommandError: no clip is left.
     """
     for what, names, known in (
         ('speaker', (*speakers, *exclude), {clip.speaker for clip in clips}),
@@ -69,7 +70,7 @@ def select(
     ):
         unknown = sorted(set(names) - known)
         if unknown:
-            raise CommandError(f'no clip is of {what} {", ".join(unknown)}')
+            raise UsageError(f'no clip is of {what} {", ".join(unknown)}')
     chosen = [
         clip
         for clip in clips

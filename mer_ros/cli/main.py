@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from mer_ros import __version__
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli.errors import CommandError, UsageError
+from mer_ros.models.errors import UnknownNameError
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -108,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get('MER_DEBUG') == '1':
             traceback.print_exc()
         print(f'mer: {explain(error)}', file=sys.stderr)
-        return FAILED
+        return USAGE if isinstance(error, (UsageError, UnknownNameError)) else FAILED
     return status
 
 

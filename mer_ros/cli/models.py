@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli.number_arguments import positive
 from mer_ros.models import catalogue, registry, store
 from mer_ros.models.errors import ModelError
 from mer_ros.models.pull import pull
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument('names', nargs='+', metavar='NAME', help='as in `mer models list`')
     pulling.add_argument('--to', type=Path, metavar='DIR', help='default: MER_MODEL_DIR or cache')
     pulling.add_argument(
-        '--timeout', type=float, default=30.0, metavar='S', help='seconds without data (30)'
+        '--timeout', type=positive, default=30.0, metavar='S', help='seconds without data (30)'
     )
     checking = actions.add_parser('verify', help='check the SHA-256 of what is there')
     checking.add_argument('names', nargs='*', metavar='NAME', help='default: all that is there')
@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
         0, or 1 when `verify` found a model damaged, or missing though it was named.
 
     Raises:
-        ModelError: a name is not known, or a model could not be fetched.
+        UnknownNameError: no model has one of the names.
+        ModelError: a model could not be fetched.
     """
     if args.action == 'pull':
         return _pull(args)
@@ -99,8 +100,6 @@ def _digests(name: str) -> list[str]:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    if args.timeout <= 0:
-        raise CommandError(f'--timeout {args.timeout}: give a positive number of seconds')
     for name in args.names:
         catalogue.entry(name)  # a misspelt last name shall not come out after a gigabyte
     for name in args.names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,11 @@ PATIENCE_S = ((signal.SIGINT, 4.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)
 
 PR_SET_PDEATHSIG = 1
 KEPT_LINES = 30
+
+EPILOGUE = ('Failed to complete transition', 'Failed to publish log message to rosout')
+"""What ROS writes once a node has failed, after the line that says why."""
+
+RCUTILS_PREFIX = re.compile(r'^\[[A-Z]+\] \[[\d.]+\] \[[^]]*\]: ')
 
 
 class Child:
@@ -62,12 +68,14 @@ class Child:
             self.process.send_signal(number)
 
     def reason(self) -> str:
-        """Return how it ended, in words, with the last line that it wrote."""
+        """Return how it ended, in words, with the last telling line that it wrote."""
         self._reader.join(1.0)
         code = self.process.returncode
         how = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
-        last = next((line for line in reversed(self.lines) if line.strip()), 'it wrote nothing')
-        return f'{self.name} ended with {how}: {last}'
+        written = [line for line in self.lines if line.strip()]
+        telling = [line for line in written if not any(each in line for each in EPILOGUE)]
+        last = (telling or written or ['it wrote nothing'])[-1]
+        return f'{self.name} ended with {how}: {RCUTILS_PREFIX.sub("", last, count=1)}'
 
 
 class Processes:

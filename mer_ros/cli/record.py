@@ -8,8 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+from mer_ros.cli import ros_names
 from mer_ros.cli.errors import CommandError
+from mer_ros.cli.number_arguments import positive
 from mer_ros.cli.stopping import Stop
+
+NODE = 'mer_record'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '-s', '--storage', choices=('mcap', 'sqlite3'), default='mcap', help='default: mcap'
     )
-    parser.add_argument('--duration', type=float, metavar='S', help='stop after so many seconds')
+    parser.add_argument('--duration', type=positive, metavar='S', help='stop after so many seconds')
     parser.add_argument('--namespace', default='', help='namespace of relative topic names')
 
 
@@ -38,8 +42,10 @@ def run(args: argparse.Namespace) -> int:
 
     from mer_ros.ros.recorder import Recorder
 
+    namespace = ros_names.namespace(args.namespace)
+    ros_names.check_topics(args.topics, NODE, namespace)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node('mer_record', namespace=args.namespace, enable_rosout=False)
+    node = rclpy.create_node(NODE, namespace=namespace, enable_rosout=False)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

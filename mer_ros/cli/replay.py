@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mer_ros.cli.errors import CommandError
+from mer_ros.cli.number_arguments import not_negative, within
 from mer_ros.cli.stopping import Stop
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('bag', type=Path, metavar='BAG', help='its folder, or one .mcap or .db3')
-    parser.add_argument('--rate', type=float, default=1.0, help='speed (default: 1.0)')
+    parser.add_argument('--rate', type=within(0.01, 1000), default=1.0, help='speed (default: 1.0)')
     parser.add_argument('--loop', action='store_true', help='begin again at the end')
     parser.add_argument(
         '--clock', action='store_true', help='publish /clock in the time of the bag'
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--all', action='store_true', help='recorded results as well')
     parser.add_argument(
         '--wait',
-        type=float,
+        type=not_negative,
         default=3.0,
         metavar='S',
         help='wait so long for a subscriber at most before the first message (default: 3)',
@@ -44,8 +45,6 @@ def run(args: argparse.Namespace) -> int:
     """Play until the end or Ctrl-C."""
     if not args.bag.exists():
         raise CommandError(f'{args.bag}: no such bag')
-    if not 0.01 <= args.rate <= 1000:
-        raise CommandError(f'--rate {args.rate:g} is not within 0.01 .. 1000')
     from mer_ros.ros import transport
 
     transport.prepare(os.environ)

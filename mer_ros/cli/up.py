@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli import ros_names
+from mer_ros.cli.errors import CommandError, UsageError
 from mer_ros.cli.graph import (
     NODES,
     SOURCE,
@@ -17,9 +18,15 @@ from mer_ros.cli.graph import (
     environment,
     require_ros,
 )
+from mer_ros.cli.number_arguments import within
 from mer_ros.cli.processes import Child, Processes, interrupt_on_termination
 
 POLL_S = 0.1
+CAMERAS, MICROPHONES = ('webcam', 'camera'), ('microphone', 'mic')
+
+OF_DEEPFACE = ('retinaface', 'deepface')
+"""Backends that look for their model in DeepFace's own folder first."""
+
 DRAIN_S = 2.0
 """How long the graph goes on after the end of a file: the last frames are still on their way."""
 
@@ -37,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--loop', action='store_true', help='begin the file again at its end')
     parser.add_argument(
         '--rate',
-        type=float,
+        type=within(0.05, 50),
         default=1.0,
         help='speed of a file (default: 1.0); the nodes then follow its /clock',
     )
@@ -78,10 +85,35 @@ def backends(args: argparse.Namespace) -> dict[str, dict[str, Value]]:
     }
 
 
+def check_backends(args: argparse.Namespace) -> None:
+    """Refuse what :func:`add_backends` took when the nodes could only say so later.
+
+    Raises:
+        UsageError: no backend has that name.
+        ModelError: its model is missing or damaged; the message says how to get it.
+    """
+    from mer_ros.face import deepface_home
+    from mer_ros.models import catalogue, registry, store
+
+    for task in ('face_detector', 'face_classifier', 'audio_classifier'):
+        name = getattr(args, task)
+        if name is None:
+            continue
+        if name not in registry.names(task):
+            option = f'--{task.replace("_", "-")}'
+            raise UsageError(f'{option} {name}: there are {", ".join(registry.names(task))}')
+        model = catalogue.load().get(name)
+        if model is not None and model.task == task:
+            find = deepface_home.find if name in OF_DEEPFACE else store.find
+            find(name)
+
+
 def run(args: argparse.Namespace) -> int:
     """Start the nodes and wait for Ctrl-C, for the end of the file, or for one that dies."""
     graph = graph_of(args)
     require_ros()
+    ros_names.namespace(args.namespace)
+    check_backends(args)
     with interrupt_on_termination(), Processes(environment()) as processes:
         try:
             for node in NODES:
@@ -98,13 +130,13 @@ def graph_of(args: argparse.Namespace) -> Graph:
     """Return the graph that the arguments describe.
 
     Raises:
-        CommandError: an argument can't be used, and why.
+        UsageError: the arguments are wrong, alone or beside each other.
+        CommandError: a file is not there or can't be used.
     """
-    if not 0.05 <= args.rate <= 50:
-        raise CommandError(f'--rate {args.rate:g} is not within 0.05 .. 50')
     for rule in args.remap:
         if ':=' not in rule:
-            raise CommandError(f'--remap {rule} lacks the arrow: FROM:=TO')
+            raise UsageError(f'--remap {rule} lacks the arrow: FROM:=TO')
+    _check_playing(args)
     check_params_file(args.params)
     parameters = backends(args)
     if args.image_transport:
@@ -132,19 +164,30 @@ def graph_of(args: argparse.Namespace) -> Graph:
     )
 
 
+def _check_playing(args: argparse.Namespace) -> None:
+    """Refuse --rate and --loop where there is no file or folder that they could be of."""
+    device = args.source is None or args.source.partition(':')[0] in (*CAMERAS, *MICROPHONES)
+    for option, given in (('--rate', args.rate != 1.0), ('--loop', args.loop)):
+        if given and device:
+            raise UsageError(f'{option} is for a file or folder: name one with --source')
+    if args.rate != 1.0 and args.mic:
+        raise UsageError('--rate is not for a microphone: leave out --mic or --rate')
+
+
 def source_parameters(source: str | None, microphone: bool) -> dict[str, Value]:
     """Return media_source's parameters for a source; none when there is none to start.
 
     Raises:
+        UsageError: it is no source.
         CommandError: a file or folder is not there.
     """
     values: dict[str, Value] = {}
     if source is not None:
         kind, _, device = source.partition(':')
-        if kind in ('webcam', 'camera'):
+        if kind in CAMERAS:
             if not (device.isdigit() or device.startswith('/dev/')):
-                raise CommandError(f'--source {source}: write webcam:0 or webcam:/dev/video0')
-        elif kind not in ('microphone', 'mic'):
+                raise UsageError(f'--source {source}: write webcam:0 or webcam:/dev/video0')
+        elif kind not in MICROPHONES:
             path = Path(source).expanduser()
             if not path.exists():
                 raise CommandError(f'--source {source}: no such file or folder')

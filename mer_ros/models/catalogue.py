@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mer_ros.models.errors import ModelError
+from mer_ros.models.errors import ModelError, UnknownNameError
 
 PATH = Path(__file__).with_name('catalogue.yaml')
 EMBEDDED, PULL, PACKAGE = 'embedded', 'pull', 'package:'
@@ -152,9 +152,9 @@ def entry(name: str) -> ModelEntry:
     """Return one model.
 
     Raises:
-        ModelError: no model has that name.
+        UnknownNameError: no model has that name.
     """
     known = load()
     if name not in known:
-        raise ModelError(f'no model is called {name!r}; there are {", ".join(known)}')
+        raise UnknownNameError(f'no model is called {name!r}; there are {", ".join(known)}')
     return known[name]

@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mer_ros.models import catalogue
-from mer_ros.models.errors import ModelError
+from mer_ros.models.errors import ModelError, UnknownNameError
 
 GROUP = 'mer_ros.backends'
 
@@ -85,7 +85,7 @@ def accepted(task: str, name: str, offered: Mapping[str, Any]) -> dict[str, Any]
 
 def _known(task: str, name: str) -> Any:
     if name not in names(task):
-        raise ModelError(f'no {task} is called {name!r}; there are {", ".join(names(task))}')
+        raise UnknownNameError(f'no {task} is called {name!r}; there are {", ".join(names(task))}')
     return _class(task, name)
 
 

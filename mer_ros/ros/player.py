@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import re
 import time
 from collections import Counter
@@ -34,6 +35,8 @@ DELIVERY_LIMIT_S = 3.0
 RESULTS = re.compile(r'(^|/)emotion/')
 OF_THE_NODES = re.compile(r'(^|/)(diagnostics|rosout|parameter_events|transition_event)$')
 CLOCK_TOPIC = '/clock'
+MCAP_MAGIC = b'\x89MCAP0\r\n'
+"""Begins and ends a whole file."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,9 @@ class Player:
         try:
             self._reader = Reader(path)
             self._reader.open()
-        except (ReaderError, OSError, ValueError, KeyError) as error:
+        except (ReaderError, OSError, ValueError, KeyError, TypeError) as error:
             raise NodeError(
-                f'{path} cannot be read as a rosbag2 bag: {error} '
-                '(give the folder with metadata.yaml, or the .mcap or .db3 file)'
+                f'{path.absolute()} cannot be read as a rosbag2 bag: {_fault(path, error)}'
             ) from error
         self._publishers: dict[int, Any] = {}
         self._connections: list[Connection] = []
@@ -193,6 +195,37 @@ def offered(connection: Connection) -> QoSProfile:
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """Return why a bag can't be opened, as its files show, and what to do about it."""
+    path = path.absolute()
+    if path.is_dir() and not (path / 'metadata.yaml').exists():
+        return (
+            'it has no metadata.yaml: give the .mcap or .db3 file inside, '
+            f'or run `ros2 bag reindex {path}`'
+        )
+    for file in sorted(path.glob('*.mcap')) if path.is_dir() else [path]:
+        if _is_cut_off(file):
+            return (
+                f'the recording was cut off: `mcap recover {file} -o whole.mcap` saves what is '
+                'there (the mcap command is from mcap.dev)'
+            )
+    if path.is_dir() or path.suffix in ('.mcap', '.db3'):
+        return f'{error} (it is damaged, or of another kind than its name says)'
+    return f'{error} (give the folder with metadata.yaml, or the .mcap or .db3 file)'
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Return whether a file begins as MCAP and does not end as MCAP."""
+    try:
+        with path.open('rb') as file:
+            begins = file.read(len(MCAP_MAGIC)) == MCAP_MAGIC
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - len(MCAP_MAGIC), len(MCAP_MAGIC)))
+            return begins and file.read() != MCAP_MAGIC
+    except OSError:
+        return False
 
 
 def _sleep_until(due: float, running: Callable[[], bool]) -> bool:

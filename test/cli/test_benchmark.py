@@ -66,8 +66,20 @@ def test_an_option_that_the_classifier_does_not_have_is_refused(capsys):
 
 @pytest.mark.parametrize(
     'words',
-    [['face', '--runs', '0'], ['audio', '--classifier', 'ouija'], ['graph', '--duration', '-1']],
+    [
+        ['face', '--runs', '0'],
+        ['face', '--threads', '0'],
+        ['face', '--detector', 'ouija'],
+        ['audio', '--runs', 'many'],
+        ['audio', '--threads', '0'],
+        ['audio', '--classifier', 'ouija'],
+        ['graph', '--duration', '-1'],
+        ['graph', '--face-classifier', 'ouija'],
+    ],
+    ids=' '.join,
 )
-def test_what_cannot_be_measured_is_one_line(words, capsys):
-    assert main(['benchmark', *words]) == 1
-    assert capsys.readouterr().err.count('\n') == 1
+def test_what_cannot_be_measured_is_wrong_usage_in_one_line(words, capsys):
+    assert main(['benchmark', *words]) == 2
+    err = capsys.readouterr().err
+    assert err.count('\n') == 1
+    assert words[-1] in err

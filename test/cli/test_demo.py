@@ -238,6 +238,33 @@ def test_a_node_that_dies_ends_up_with_its_name(tmp_path):
     assert 'max_rate must be' in err.splitlines()[-1]
 
 
+def test_a_source_that_cannot_be_opened_ends_up_with_the_cause(tmp_path):
+    path = tmp_path / 'notes.mp4'
+    path.write_text('no film')
+    graph = mer('up', '--source', path)
+    _, err = graph.communicate(timeout=60)
+    assert graph.returncode == 1
+    last = err.splitlines()[-1]
+    assert 'is it a whole video or sound file?' in last
+    assert last.startswith('mer: media_source ended with exit code 1: cannot configure: cannot')
+
+
+@pytest.mark.parametrize('command', ['demo', 'benchmark graph'])
+def test_a_backend_whose_model_is_not_there_starts_no_graph(command, tmp_path):
+    words = [*command.split(), '--face-detector', 'yunet', '--source', 'no/such/file']
+    environment = {**os.environ, 'ROS_DOMAIN_ID': DOMAIN, 'XDG_CACHE_HOME': str(tmp_path)}
+    environment.pop('MER_MODEL_DIR', None)
+    done = subprocess.run(
+        [sys.executable, '-m', 'mer_ros.cli.main', *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert 'mer models pull yunet' in done.stderr
+
+
 def until(condition, seconds=20.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -206,6 +206,22 @@ def test_errors_take_one_line_and_the_status_of_failure(tmp_path, capsys):
     assert 'labels.csv' in captured.err
 
 
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--speakers', 'nobody'], 'no clip is of speaker nobody'),
+        (['--corpora', 'nothing'], 'no clip is of corpus nothing'),
+        (['--activity', 'ouija'], "no speech_activity is called 'ouija'"),
+        (['--bootstrap', '-1'], '-1 is not 0 or more'),
+    ],
+)
+def test_names_that_are_not_there_are_wrong_usage(data, capsys, words, message):
+    assert main(['evaluate', 'audio', '--data', str(data), *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count('\n') == 1
+
+
 def test_the_embedded_classifier_knows_emotions_of_real_speech(shared_data, capsys):
     """Far above the 0.14 of chance; what it reaches on whole corpora is in its card."""
     words = ['evaluate', 'audio', '--data', str(shared_data / 'speech'), '--speakers', 'emodb-09']

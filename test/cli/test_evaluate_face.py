@@ -125,13 +125,16 @@ def test_unreadable_data_is_one_line_and_exit_1(tmp_path, capsys, content):
     assert error.count('\n') == 1
 
 
-@pytest.mark.parametrize('words', [[], ['--data', 'x', '--labels', 'mine']])
+@pytest.mark.parametrize(
+    'words',
+    [[], ['--data', 'x', '--labels', 'mine'], ['--data', 'x', '--bootstrap', '-1']],
+)
 def test_wrong_usage_is_exit_2(words):
     assert main(['evaluate', 'face', *words]) == 2
 
 
 def test_unknown_classifier_lists_those_there_are(data, capsys):
-    assert main(['evaluate', 'face', '--data', str(data), '--classifier', 'lita']) == 1
+    assert main(['evaluate', 'face', '--data', str(data), '--classifier', 'lita']) == 2
     assert 'lite' in capsys.readouterr().err
 
 

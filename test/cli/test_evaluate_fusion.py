@@ -81,3 +81,14 @@ def test_a_table_that_does_not_fit_is_one_line_on_stderr(
     path.write_text(text)
     assert main(['evaluate', 'fusion', '--data', str(path)]) == 1
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_face_backend_that_the_table_has_not_is_wrong_usage(
+    shared_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = shared_data / 'fusion' / 'ravdess_posteriors.csv'
+    assert main(['evaluate', 'fusion', '--data', str(table), '--face', 'face_mpl']) == 2
+    error = capsys.readouterr().err
+    assert 'has face_mlp, face_bilstm' in error
+    assert error.count('\n') == 1
+    assert main(['evaluate', 'fusion', '--data', str(table), '--bootstrap', '-1']) == 2

@@ -1,6 +1,9 @@
 """The command lines of the nodes, and what is refused before any is started."""
 
 import argparse
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -10,11 +13,33 @@ from mer_ros.cli.errors import CommandError
 from mer_ros.cli.graph import NODES, SOURCE, check_params_file, default_params_file
 from mer_ros.cli.main import main
 
+DOMAIN = str(1 + (os.getpid() * 7 + 25) % 100)
+
 
 def parse(*words):
     parser = argparse.ArgumentParser()
     up.add_arguments(parser)
     return parser.parse_args(words)
+
+
+def up_process(words, **environment):
+    """Run `mer up` where it is expected to refuse; it would go on for ever otherwise."""
+    environment = {**os.environ, 'ROS_DOMAIN_ID': DOMAIN, **environment}
+    environment.pop('MER_MODEL_DIR', None)
+    return subprocess.run(
+        [sys.executable, '-m', 'mer_ros.cli.main', 'up', *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.fixture
+def deepface_home(tmp_path):
+    """Return a home where DeepFace has no weights yet."""
+    return tmp_path / 'home'
 
 
 def parameters_of(command):
@@ -86,17 +111,64 @@ def test_a_microphone_alone_is_a_source():
     ('words', 'reason'),
     [
         (['--source', 'none.mp4'], 'no such file or folder'),
-        (['--source', 'webcam:'], 'write webcam:0'),
-        (['--source', 'webcam:9x'], 'write webcam:0'),
-        (['--rate', '0'], 'not within'),
-        (['--rate', 'nan'], 'not within'),
-        (['--remap', 'a'], 'FROM:=TO'),
         (['--params', 'none.yaml'], 'no such parameter file'),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_reason(words, reason):
     with pytest.raises(CommandError, match=reason):
         up.graph_of(parse(*words))
+
+
+@pytest.mark.parametrize(
+    ('words', 'reason'),
+    [
+        (['--rate', '0'], '0 is not within 0.05 .. 50'),
+        (['--rate', 'nan'], 'no finite number'),
+        (['--rate', 'fast'], 'no number'),
+        (['--remap', 'a'], 'FROM:=TO'),
+        (['--source', 'webcam:'], 'write webcam:0'),
+        (['--source', 'webcam:9x'], 'write webcam:0'),
+        (['--rate', '2'], '--rate is for a file or folder'),
+        (['--loop'], '--loop is for a file or folder'),
+        (['--rate', '2', '--source', 'webcam:0'], '--rate is for a file or folder'),
+        (['--loop', '--source', 'microphone', '--mic'], '--loop is for a file or folder'),
+        (['--rate', '2', '--source', '.', '--mic'], '--rate is not for a microphone'),
+        (['--face-detector', 'nope'], '--face-detector nope: there are haar'),
+        (['--audio-classifier', 'yunet'], '--audio-classifier yunet: there are lite'),
+        (['--namespace', '9 x'], "--namespace '9 x': namespace must not"),
+    ],
+    ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
+)
+def test_wrong_usage_starts_nothing(words, reason):
+    done = up_process(words)
+    assert done.returncode == 2, done.stderr
+    assert reason in done.stderr
+    assert done.stderr.count('\n') == 1
+
+
+def test_a_backend_whose_model_is_not_there_starts_nothing(tmp_path, deepface_home):
+    own = {'XDG_CACHE_HOME': str(tmp_path), 'DEEPFACE_HOME': str(deepface_home)}
+    for option, name in (
+        ('--face-detector', 'yunet'),
+        ('--face-classifier', 'deepface'),
+        ('--audio-classifier', 'wav2vec2'),
+    ):
+        done = up_process([option, name], **own)
+        assert done.returncode == 1, done.stderr
+        assert f'mer models pull {name}' in done.stderr
+        assert done.stderr.count('\n') == 1
+
+
+def test_backends_whose_models_are_there_pass(tmp_path, deepface_home, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    monkeypatch.setenv('DEEPFACE_HOME', str(deepface_home))
+    up.check_backends(parse())
+    words = ['--face-detector', 'haar', '--face-classifier', 'lite', '--audio-classifier', 'lite']
+    up.check_backends(parse(*words))
+    weights = deepface_home / '.deepface' / 'weights'
+    weights.mkdir(parents=True)
+    (weights / 'retinaface.onnx').write_bytes(b'where the users of the package have it')
+    up.check_backends(parse('--face-detector', 'retinaface'))
 
 
 def test_parameter_files_are_looked_into(tmp_path):

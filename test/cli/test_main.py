@@ -42,6 +42,13 @@ def test_every_command_has_help(words, capsys):
         ['record'],
         ['up', '--no-such-option'],
         ['demo', '--source'],
+        ['demo', '--duration', '-1'],
+        ['record', '-o', 'bag', '--duration', '0'],
+        ['record', '-o', 'bag', '--duration', '-1'],
+        ['replay', 'bag', '--rate', '0'],
+        ['replay', 'bag', '--rate', '-1'],
+        ['replay', 'bag', '--wait', '-1'],
+        ['replay', 'bag', '--wait', 'nan'],
     ],
     ids=' '.join,
 )

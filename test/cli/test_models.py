@@ -49,17 +49,19 @@ def test_pull_of_what_is_there_says_where(shared_data, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('words', 'message'),
+    ('words', 'status', 'message'),
     [
-        (['pull', 'yunet', 'yunett'], "no model is called 'yunett'"),
-        (['pull', 'yunet'], 'MER_OFFLINE is set'),
-        (['pull', 'yunet', '--timeout', '0'], 'positive number of seconds'),
-        (['verify', 'nonsense'], "no model is called 'nonsense'"),
+        (['pull', 'yunet', 'yunett'], 2, "no model is called 'yunett'"),
+        (['pull', 'yunet'], 1, 'MER_OFFLINE is set'),
+        (['pull', 'yunet', '--timeout', '0'], 2, '0 is not above 0'),
+        (['verify', 'nonsense'], 2, "no model is called 'nonsense'"),
     ],
 )
-def test_faults_are_one_line_and_exit_1(words, message, capsys, monkeypatch):
+def test_faults_are_one_line_and_tell_wrong_usage_from_failure(
+    words, status, message, capsys, monkeypatch
+):
     monkeypatch.setenv('MER_OFFLINE', '1')
-    assert main(['models', *words]) == 1
+    assert main(['models', *words]) == status
     error = capsys.readouterr().err
     assert message in error
     assert error.count('\n') == 1

@@ -78,6 +78,30 @@ def test_one_that_dies_is_named_with_its_last_words():
         assert killed.reason() == 'audio ended with signal SIGKILL: last words'
 
 
+@pytest.mark.parametrize(
+    ('lines', 'reason'),
+    [
+        (
+            [
+                '[ERROR] [1795710939.136636163] [robot.media_source]: cannot open x: [Errno 5] bad',
+                '[ERROR] [1795710939.137] [media_source]: Failed to complete transition 1, to',
+                'Failed to publish log message to rosout: context is invalid, at publisher.c:423',
+                '',
+            ],
+            'cannot open x: [Errno 5] bad',
+        ),
+        (['Failed to complete transition 1'], 'Failed to complete transition 1'),
+        ([], 'it wrote nothing'),
+    ],
+)
+def test_the_reason_is_the_cause_and_not_what_ros_says_after_it(lines, reason):
+    with Processes(os.environ, io.StringIO()) as children:
+        code = f'import sys; [print(line) for line in {lines!r}]; sys.exit(1)'
+        child = children.start('source', python(code))
+        assert until(children.ended)
+        assert child.reason() == f'source ended with exit code 1: {reason}'
+
+
 def test_a_program_that_is_not_there_is_one_line():
     with (
         Processes(os.environ, io.StringIO()) as children,

@@ -220,6 +220,64 @@ def test_what_is_no_bag_is_refused_in_one_line(tmp_path, capsys):
         assert 'cannot be read as a rosbag2 bag' in err
 
 
+def test_a_recording_that_was_cut_off_is_told_from_a_folder_without_metadata(
+    node, tmp_path, capsys
+):
+    record(node, tmp_path / 'bag', 'mcap')
+    whole = (tmp_path / 'bag' / 'bag.mcap').read_bytes()
+    for size in (8, 20, len(whole) // 2, len(whole) - 1):
+        (tmp_path / 'cut.mcap').write_bytes(whole[:size])
+        assert main(['replay', str(tmp_path / 'cut.mcap')]) == 1
+        err = capsys.readouterr().err
+        assert f'the recording was cut off: `mcap recover {tmp_path}/cut.mcap' in err
+        assert err.count('\n') == 1
+    (tmp_path / 'bag' / 'bag.mcap').write_bytes(whole[:-1])
+    assert main(['replay', str(tmp_path / 'bag')]) == 1
+    assert f'mcap recover {tmp_path}/bag/bag.mcap' in capsys.readouterr().err
+    (tmp_path / 'bag' / 'metadata.yaml').unlink()
+    assert main(['replay', str(tmp_path / 'bag')]) == 1
+    err = capsys.readouterr().err
+    assert 'no metadata.yaml: give the .mcap or .db3 file inside' in err
+    assert f'`ros2 bag reindex {tmp_path}/bag`' in err
+    assert 'cut off' not in err
+
+
+def test_a_file_of_another_kind_is_told_what_to_give(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('notes.txt').write_text('no bag')
+    assert main(['replay', 'notes.txt']) == 1
+    err = capsys.readouterr().err
+    assert f'{tmp_path}/notes.txt' in err
+    assert 'give the folder with metadata.yaml' in err
+
+
+@pytest.mark.parametrize(
+    ('words', 'reason'),
+    [
+        (['a b'], "topic 'a b': topic name must not contain characters"),
+        (['/x//y'], "topic '/x//y': topic name must not contain repeated"),
+        (['image_raw', '{nobody}/x'], "topic '{nobody}/x': unknown substitution"),
+        (['--namespace', '9 x'], "--namespace '9 x': namespace must not contain characters"),
+    ],
+)
+def test_names_that_ros_does_not_allow_are_wrong_usage(words, reason, tmp_path):
+    process = mer('record', '-o', tmp_path / 'bag', *words)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert reason in err
+    assert err.count('\n') == 1
+    assert not (tmp_path / 'bag').exists()
+
+
+def test_a_namespace_may_have_slashes_around_it(node, tmp_path):
+    images = node.create_publisher(Image, '/robot/image_raw', BEST_EFFORT)
+    process = mer('record', '-o', tmp_path / 'bag', '--namespace', '/robot/', 'image_raw')
+    assert until(images.get_subscription_count)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert 'nothing arrived on /robot/image_raw' in err
+
+
 def test_a_bag_is_never_overwritten(tmp_path: Path, capsys):
     (tmp_path / 'there').mkdir()
     assert main(['record', '-o', str(tmp_path / 'there')]) == 1

@@ -1,0 +1,57 @@
+"""Namespaces and topic names of the command line, held to ROS's rules before a node has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mer_ros.cli.errors import UsageError
+
+
+def namespace(text: str) -> str:
+    """Return a namespace as nodes take it, ``/robot`` for robot, /robot and /robot/; '' for ''.
+
+    Raises:
+        UsageError: ROS does not allow it.
+    """
+    if not text:
+        return ''
+    from rclpy.exceptions import NameValidationException
+    from rclpy.validate_namespace import validate_namespace
+
+    name = f'/{text.strip("/")}'
+    try:
+        validate_namespace(name)
+    except NameValidationException as error:
+        raise UsageError(f'--namespace {text!r}: {_cause(error)}') from error
+    return name
+
+
+def check_topics(topics: Iterable[str], node: str, node_namespace: str) -> None:
+    """Refuse topic names that a node could not resolve.
+
+    Args:
+        topics: absolute or relative.
+        node: its name.
+        node_namespace: as :func:`namespace` returns it.
+
+    Raises:
+        UsageError: ROS does not allow one of them.
+    """
+    from rclpy.exceptions import NameValidationException
+    from rclpy.expand_topic_name import expand_topic_name
+    from rclpy.validate_full_topic_name import validate_full_topic_name
+    from rclpy.validate_topic_name import validate_topic_name
+
+    for topic in topics:
+        try:
+            validate_topic_name(topic)
+            # Only the whole name shows a doubled slash and a substitution that there is not.
+            validate_full_topic_name(expand_topic_name(topic, node, node_namespace or '/'))
+        except (NameValidationException, ValueError) as error:
+            raise UsageError(f'topic {topic!r}: {_cause(error)}') from error
+
+
+def _cause(error: Exception) -> str:
+    """Return the rule alone: rclpy adds a drawing of the place, rcl its line of source."""
+    first = str(error).splitlines()[0].partition(', at /')[0]
+    return first.partition(': ')[2].rstrip(':')
