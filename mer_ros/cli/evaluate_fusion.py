@@ -15,8 +15,6 @@ the first stream.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.cli.errors import UsageError
 from mer_ros.cli.evaluate_face import intervals, write_report
 from mer_ros.cli.number_arguments import whole
-from mer_ros.emotions import ALIASES, LABELS
-from mer_ros.fusion.clips import AUDIO_BACKEND, ClipTable, read
+from mer_ros.emotions import LABELS
+from mer_ros.fusion.clips import ClipTable, read
 from mer_ros.fusion.comparison import dempster_shafer, maximum, mean, product
 from mer_ros.fusion.pooling import temper
 from mer_ros.fusion.validation import (
@@ -115,12 +112,10 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print the JSON line.
 
     Raises:
-        UsageError: the table has no such face backend.
         FusionError: a table cannot be used.
         CommandError: the report's folder cannot be made.
         RenderError: a picture cannot be written.
     """
-    _check_face(args.data, args.face)
     clips = read(args.data, args.face)
     parts = fitted_parts(clips, read(args.fit, args.face) if args.fit else None)
     order = swapped_rows(len(clips.labels))
@@ -285,22 +280,6 @@ def _in_parts(way: Way, clips: ClipTable, audio: Table, parts: list[Part]) -> Ta
     for part in parts:
         table[part.rows] = way(part, clips.face[part.rows], audio[part.rows])
     return table
-
-
-def _check_face(path: Path, face: str) -> None:
-    """Raise UsageError where a table has other face backends than the one asked for."""
-    names: list[str] = []
-    # Why one cannot be read is for the reader of the table to tell.
-    with (
-        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
-        path.open(newline='', encoding='utf-8') as file,
-    ):
-        names = next(csv.reader(file), [])
-    split = [name.rpartition('_') for name in names]
-    backends = dict.fromkeys(name for name, _, emotion in split if emotion.lower() in ALIASES)
-    faces = [name for name in backends if name not in ('', AUDIO_BACKEND)]
-    if faces and face not in faces:
-        raise UsageError(f'--face {face}: {path} has {", ".join(faces)}')
 
 
 def _scores(clips: ClipTable, tables: Sequence[Table]) -> dict[str, Any]:

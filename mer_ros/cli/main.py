@@ -17,9 +17,11 @@ from typing import NoReturn, Protocol
 
 from mer_ros import __version__
 from mer_ros.cli.errors import CommandError, UsageError
+from mer_ros.fusion.errors import UnknownBackendError
 from mer_ros.models.errors import UnknownNameError
 
 OK, FAILED, USAGE = 0, 1, 2
+OF_USAGE = (UsageError, UnknownNameError, UnknownBackendError)
 
 SUMMARY = 'Displayed emotion of faces and voices, fused, for ROS 2.'
 
@@ -109,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get('MER_DEBUG') == '1':
             traceback.print_exc()
         print(f'mer: {explain(error)}', file=sys.stderr)
-        return USAGE if isinstance(error, (UsageError, UnknownNameError)) else FAILED
+        return USAGE if isinstance(error, OF_USAGE) else FAILED
     return status
 
 

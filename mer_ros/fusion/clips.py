@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotions import ALIASES, fold
-from mer_ros.fusion.errors import FusionError
+from mer_ros.fusion.errors import FusionError, UnknownBackendError
 
 AUDIO_BACKEND = 'speech'
 """Columns of the audio backend begin with this."""
@@ -95,7 +95,8 @@ def _probabilities(
     ]
     if not columns:
         have = sorted({name.rpartition('_')[0] for name in rows[0] if '_' in name})
-        raise FusionError(f'{path}: no columns {backend}_<emotion>; backends: {", ".join(have)}')
+        kind = UnknownBackendError if have and backend != AUDIO_BACKEND else FusionError
+        raise kind(f'{path}: no columns {backend}_<emotion>; backends: {", ".join(have)}')
     try:
         values = np.array([[float(row[name]) for name in columns] for row in rows])
     except (TypeError, ValueError) as error:

@@ -89,6 +89,6 @@ def test_a_face_backend_that_the_table_has_not_is_wrong_usage(
     table = shared_data / 'fusion' / 'ravdess_posteriors.csv'
     assert main(['evaluate', 'fusion', '--data', str(table), '--face', 'face_mpl']) == 2
     error = capsys.readouterr().err
-    assert 'has face_mlp, face_bilstm' in error
+    assert 'backends: face_bilstm, face_mlp' in error
     assert error.count('\n') == 1
     assert main(['evaluate', 'fusion', '--data', str(table), '--bootstrap', '-1']) == 2
