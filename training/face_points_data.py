@@ -5,14 +5,13 @@ order of YuNet: right eye, left eye, nose tip, right and left corner of the mout
 has them (the right eye is on the left of the picture).
 
 What YuNet says of one view depends on where in its grid the face lies: at a fixed place and size
-the nose is off by up to 7 % of the eye distance, always to the same side, and a mirrored view
-differs by 11 %. So several views are asked, mirrored too, and the median of each coordinate is
-taught.
+the nose is off to one side by 8 % of the eye distance on average, and a mirrored view differs by
+11 % (`benchmarks/face_points.py`). So several views are asked, mirrored too, and the median of each
+coordinate is taught.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,42 +49,47 @@ def teach(images: NDArray[np.uint8], weights: Path, sides: tuple[int, ...] = SID
     Raises:
         FileNotFoundError: ``weights`` (face_detection_yunet_2023mar.onnx) is not there.
     """
+    views = np.stack(
+        [look(images, weights, side, turned) for side in sides for turned in (False, True)]
+    )
+    seen = np.isfinite(views[..., 0, 0]).sum(axis=0) >= MIN_VIEWS
+    points = np.zeros((len(images), 5, 2), np.float32)
+    points[seen] = np.nanmedian(views[:, seen], axis=0)
+    return Landmarks(points, seen)
+
+
+def look(
+    images: NDArray[np.uint8], weights: Path, side: int, mirrored: bool
+) -> NDArray[np.float32]:
+    """Return (N, 5, 2) points by one view, NaN where it shows no face.
+
+    Args:
+        images: (N, 48, 48).
+        weights: of YuNet.
+        side: pixels to which a face is enlarged.
+        mirrored: look at the mirrored faces; the points are those of the faces as they are.
+
+    Raises:
+        FileNotFoundError: the weights are not there.
+    """
     if not weights.exists():
         raise FileNotFoundError(f'{weights} is not there: `mer models pull yunet` gets it')
-    views = list(itertools.product(sides, (False, True)))
-    detectors = {side: _detector(weights, side) for side in sides}
-    points = np.zeros((len(images), 5, 2), np.float32)
-    seen = np.zeros(len(images), np.bool_)
+    edge = round(BORDER * side)
+    framed = side + 2 * edge
+    detector = cv2.FaceDetectorYN.create(str(weights), '', (framed, framed), MIN_SCORE)
+    points = np.full((len(images), 5, 2), np.nan, np.float32)
     for row, image in enumerate(images):
-        found = [_points(detectors[side], image, side, mirrored) for side, mirrored in views]
-        places = [each for each in found if each is not None]
-        if len(places) >= MIN_VIEWS:
-            points[row], seen[row] = np.median(places, axis=0), True
-    return Landmarks(points, seen)
+        shown = image[:, ::-1] if mirrored else image
+        large = cv2.resize(shown, (side, side), interpolation=cv2.INTER_CUBIC)
+        bordered = cv2.copyMakeBorder(large, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+        _, found = detector.detect(cv2.cvtColor(bordered, cv2.COLOR_GRAY2BGR))
+        if found is not None:
+            best = found[np.argmax(found[:, 2] * found[:, 3] * found[:, 14])]
+            points[row] = (best[4:14].reshape(5, 2) - edge) / side
+    return mirrored_points(points) if mirrored else points
 
 
 def mirrored_points(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (..., 5, 2) points as they lie in the mirrored image."""
     turned = points[..., list(MIRROR), :] * np.array([-1.0, 1.0], np.float32)
     return turned + np.array([1.0, 0.0], np.float32)
-
-
-def _detector(weights: Path, side: int) -> cv2.FaceDetectorYN:
-    framed = side + 2 * round(BORDER * side)
-    return cv2.FaceDetectorYN.create(str(weights), '', (framed, framed), MIN_SCORE)
-
-
-def _points(
-    detector: cv2.FaceDetectorYN, image: NDArray[np.uint8], side: int, mirrored: bool
-) -> NDArray[np.float32] | None:
-    """Return the (5, 2) points of the likeliest face in one view, or None."""
-    shown = image[:, ::-1] if mirrored else image
-    large = cv2.resize(shown, (side, side), interpolation=cv2.INTER_CUBIC)
-    edge = round(BORDER * side)
-    framed = cv2.copyMakeBorder(large, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
-    _, found = detector.detect(cv2.cvtColor(framed, cv2.COLOR_GRAY2BGR))
-    if found is None:
-        return None
-    best = found[np.argmax(found[:, 2] * found[:, 3] * found[:, 14])]
-    points = ((best[4:14].reshape(5, 2) - edge) / side).astype(np.float32)
-    return mirrored_points(points) if mirrored else points
