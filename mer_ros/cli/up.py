@@ -20,9 +20,9 @@ from mer_ros.cli.graph import (
 )
 from mer_ros.cli.number_arguments import within
 from mer_ros.cli.processes import Child, Processes, interrupt_on_termination
+from mer_ros.media.sources import CAMERAS, MICROPHONES, is_device
 
 POLL_S = 0.1
-CAMERAS, MICROPHONES = ('webcam', 'camera'), ('microphone', 'mic')
 
 OF_DEEPFACE = ('retinaface', 'deepface')
 """Backends that look for their model in DeepFace's own folder first."""
@@ -166,7 +166,7 @@ def graph_of(args: argparse.Namespace) -> Graph:
 
 def _check_playing(args: argparse.Namespace) -> None:
     """Refuse --rate and --loop where there is no file or folder that they could be of."""
-    device = args.source is None or args.source.partition(':')[0] in (*CAMERAS, *MICROPHONES)
+    device = args.source is None or is_device(args.source)
     for option, given in (('--rate', args.rate != 1.0), ('--loop', args.loop)):
         if given and device:
             raise UsageError(f'{option} is for a file or folder: name one with --source')

@@ -8,12 +8,9 @@ from pathlib import Path
 
 from mer_ros.media.image_folder import ImageFolderSource
 from mer_ros.media.microphone import MicrophoneSource
-from mer_ros.media.sources import MediaError, Source
+from mer_ros.media.sources import CAMERAS, MICROPHONES, MediaError, Source
 from mer_ros.media.video_file import DEFAULT_RATE, VideoFileSource
 from mer_ros.media.webcam import WebcamSource
-
-_CAMERAS = ('webcam', 'camera')
-_MICROPHONES = ('microphone', 'mic')
 
 
 def open_source(
@@ -46,7 +43,7 @@ def open_source(
         MediaError: nothing of that name, or it cannot be opened.
     """
     kind, _, rest = spec.partition(':')
-    if kind in _CAMERAS:
+    if kind in CAMERAS:
         return WebcamSource(
             _camera(rest, spec),
             width=width,
@@ -55,7 +52,7 @@ def open_source(
             retry_s=retry_s,
             clock=clock,
         )
-    if kind in _MICROPHONES:
+    if kind in MICROPHONES:
         device = int(rest) if rest.isdigit() else rest or None
         return MicrophoneSource(
             device, rate=audio_rate or DEFAULT_RATE, retry_s=retry_s, clock=clock
@@ -69,11 +66,6 @@ def open_source(
         f'there is no source {spec!r}; give a video file, a folder of images, webcam:N or '
         'microphone'
     )
-
-
-def is_device(spec: str) -> bool:
-    """Return whether :func:`open_source` takes a word for a device, not for a file or folder."""
-    return spec.partition(':')[0] in (*_CAMERAS, *_MICROPHONES)
 
 
 def _camera(word: str, spec: str) -> int | str:

@@ -9,6 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+CAMERAS, MICROPHONES = ('webcam', 'camera'), ('microphone', 'mic')
+"""Words, before a colon, that name a device and not a file or folder."""
+
 
 class MediaError(Exception):
     """A file or device cannot be used; the message says what to do."""
@@ -85,3 +88,8 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Stop; may be called from another thread, and ends the iteration."""
+
+
+def is_device(spec: str) -> bool:
+    """Return whether a word names a device: ``webcam:0``, ``mic``, not ``camera_film.mp4``."""
+    return spec.partition(':')[0] in (*CAMERAS, *MICROPHONES)

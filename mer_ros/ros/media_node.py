@@ -16,8 +16,8 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
-from mer_ros.media.opener import is_device, open_source
-from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, Source, VideoFrame
+from mer_ros.media.opener import open_source
+from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, Source, VideoFrame, is_device
 from mer_ros.ros import qos
 from mer_ros.ros.conversions import to_time
 from mer_ros.ros.counters import Quantiles, Rate

@@ -4,8 +4,8 @@ import pytest
 
 from mer_ros.media.image_folder import ImageFolderSource
 from mer_ros.media.microphone import MicrophoneSource
-from mer_ros.media.opener import is_device, open_source
-from mer_ros.media.sources import MediaError
+from mer_ros.media.opener import open_source
+from mer_ros.media.sources import MediaError, is_device
 from mer_ros.media.video_file import VideoFileSource
 from mer_ros.media.webcam import WebcamSource
 
