@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT, UNKNOWN
-from mer_ros.estimates import Estimate, Evidence, Modality
+from mer_ros.estimates import Estimate, EstimateArray, Evidence, Modality
 from mer_ros.fusion.errors import FusionError
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import Opinion, evidence, log_floored, shares, softmax, temper
@@ -45,6 +45,28 @@ class Combination:
     log_evidence: Table
     reliability: float
     record: tuple[Evidence, ...]
+
+
+def check_array(array: EstimateArray) -> None:
+    """Look an array over without taking it in.
+
+    Raises:
+        FusionError: something in it is not what the message promises.
+    """
+    for name, value in [
+        ('speech_probability', array.speech_probability),
+        *(('speaking', estimate.speaking) for estimate in array.estimates),
+    ]:
+        if not 0.0 <= value <= 1.0:
+            raise FusionError(f'{name} {value} is outside 0..1: mend the node that sent it')
+    names = {estimate.subject_id for estimate in array.estimates}
+    if len(names) < len(array.estimates):
+        raise FusionError(
+            f'two of {len(array.estimates)} estimates are of one subject_id: '
+            'mend the node that sent them'
+        )
+    for estimate in array.estimates:
+        state(estimate, array.stamp_ns, 1.0)
 
 
 def state(estimate: Estimate, stamp_ns: int, factor: float) -> Statement | None:

@@ -16,11 +16,17 @@ import numpy as np
 from mer_ros.emotions import COUNT, UNKNOWN, valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.fusion.attribution import Attribution, Attributor, VisibleFace
-from mer_ros.fusion.combination import Combination, Statement, calibrated, combine, state
+from mer_ros.fusion.combination import (
+    Combination,
+    Statement,
+    calibrated,
+    check_array,
+    combine,
+    state,
+)
 from mer_ros.fusion.context import UTTERANCE_S, Context
 from mer_ros.fusion.decision import NANOSECONDS, SubjectState
 from mer_ros.fusion.envelope import check_envelope
-from mer_ros.fusion.errors import FusionError
 from mer_ros.fusion.hearing import Hearing
 from mer_ros.fusion.parameters import FusionParameters, ParameterTable
 from mer_ros.fusion.reliability import decay
@@ -97,6 +103,11 @@ class FusionEngine:
         timeout = self._timeout_ns()
         return behind < timeout or behind > 2 * timeout
 
+    @property
+    def late_s(self) -> float:
+        """How much later than ``face_timeout_s`` the faces turned out to be, seconds."""
+        return self._late_ns / NANOSECONDS
+
     def _timeout_ns(self) -> int:
         """Return how far behind the audio the faces may be: more once they have come late."""
         return _nanoseconds(self._settings.face_timeout_s) + self._late_ns
@@ -107,7 +118,7 @@ class FusionEngine:
         Raises:
             FusionError: something in it is not what the message promises; nothing was changed.
         """
-        self.check(array)
+        check_array(array)
         arrival = self._face_stream.arrive(array.stamp_ns)
         if arrival is Arrival.REPEATED:
             return []
@@ -135,7 +146,7 @@ class FusionEngine:
         Raises:
             FusionError: something in it is not what the message promises; nothing was changed.
         """
-        self.check(array)
+        check_array(array)
         arrival = self._hearing.add_audio(array)
         if arrival is Arrival.REPEATED:
             return []
@@ -151,27 +162,6 @@ class FusionEngine:
             return []
         self._alone_ns = array.stamp_ns
         return [self._fuse(None, array, array.stamp_ns)]
-
-    def check(self, array: EstimateArray) -> None:
-        """Look an array over without taking it in.
-
-        Raises:
-            FusionError: something in it is not what the message promises.
-        """
-        for name, value in [
-            ('speech_probability', array.speech_probability),
-            *(('speaking', estimate.speaking) for estimate in array.estimates),
-        ]:
-            if not 0.0 <= value <= 1.0:
-                raise FusionError(f'{name} {value} is outside 0..1: mend the node that sent it')
-        names = {estimate.subject_id for estimate in array.estimates}
-        if len(names) < len(array.estimates):
-            raise FusionError(
-                f'two of {len(array.estimates)} estimates are of one subject_id: '
-                'mend the node that sent them'
-            )
-        for estimate in array.estimates:
-            state(estimate, array.stamp_ns, 1.0)
 
     def _fuse(
         self, face: EstimateArray | None, audio: EstimateArray | None, stamp_ns: int

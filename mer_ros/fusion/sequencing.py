@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mer_ros.estimates import EstimateArray
+from mer_ros.fusion.combination import check_array
 from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.envelope import check_envelope
@@ -59,7 +60,7 @@ class Sequencer:
         Raises:
             FusionError: an estimate in it is not what the message promises; it was not taken in.
         """
-        self._engine.check(array)
+        check_array(array)
         self._faces.append((array, now_s, self._laps.arrive(FACE, array.stamp_ns)))
         return self.poll(now_s)
 
@@ -69,7 +70,7 @@ class Sequencer:
         Raises:
             FusionError: an estimate in it is not what the message promises; it was not taken in.
         """
-        self._engine.check(array)
+        check_array(array)
         self._audios.append((array, now_s, self._laps.arrive(AUDIO, array.stamp_ns)))
         return self.poll(now_s)
 

@@ -275,6 +275,8 @@ class EmotionFusion(EmotionNode):
         if self._features is not None:
             values['features_received'] = self._features.rate.count
         values['jumps_back'] = self._jumps
+        if self._engine is not None:
+            values['faces_late_s'] = self._engine.late_s
         if self._worker is not None:
             values['waiting'] = self._worker.waiting()
         if self._pairing is not None:

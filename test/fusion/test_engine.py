@@ -250,6 +250,7 @@ def test_faces_that_come_late_are_waited_for_once_that_is_known(
     with_faces = [array for array in fused if array.image_width]
     assert len(with_faces) == len(seen)
     assert len(fused) - len(with_faces) < 2 * (late + 3)
+    assert 0.0 < engine.late_s <= late
     settled = [array for array in with_faces if array.stamp_ns > 5 * SECOND]
     assert all(array.modalities == Modality.FACE | Modality.AUDIO for array in settled)
     assert min(array.estimates[0].speaking for array in settled) > 0.5
