@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,7 +52,10 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     except Exception:
         if rclpy.ok() and not told:
             raise
-        return 0  # ROS was shut down while the node was being made
+        # ROS was shut down under the node: what that breaks is no fault, unless one looks for it.
+        if os.environ.get('MER_DEBUG') == '1':
+            traceback.print_exc()
+        return 0
     finally:
         if node is not None:
             node.release()
