@@ -40,7 +40,7 @@ def test_a_sudden_lead_of_the_stamp_is_a_gap(lead):
     assert place(timeline, START + (200 + lead) * MS).continuity is Continuity.CONTINUES
 
 
-def test_one_late_stamp_costs_no_sound_that_is_there():
+def test_a_small_step_back_after_a_late_stamp_is_a_drift():
     timeline = Timeline()
     place(timeline, START)
     place(timeline, START + 160 * MS)

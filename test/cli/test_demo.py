@@ -263,6 +263,7 @@ def test_a_backend_whose_model_is_not_there_starts_no_graph(command, tmp_path):
     )
     assert done.returncode == 1
     assert 'mer models pull yunet' in done.stderr
+    assert done.stderr.count('\n') == 1
 
 
 def until(condition, seconds=20.0):
