@@ -86,6 +86,18 @@ def protocol(metrics: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
+def heard_before(measured: Mapping[str, Any]) -> str:
+    """Return the table of ``training/audio_voices.py``: a row for what was heard before a clip."""
+    return table(
+        ('heard before a clip', *_CORPORA, 'mean', '95 %', 'neutral found', 'ECE'),
+        [
+            (kind, *(row[name] for name in _CORPORA), row['mean'], _range(row['interval_95']),
+             row['neutral_recall'], row['ece'])
+            for kind, row in measured.items()
+        ],
+    )  # fmt: skip
+
+
 def flags(recipe: Mapping[str, Any]) -> str:
     """Return what the command needs beyond its defaults, with a space before each word."""
     usual = asdict(Recipe())
@@ -186,6 +198,7 @@ def figures(card: Mapping[str, Any], baselines: Mapping[str, Any]) -> dict[str, 
             f'- Fold {index}: {", ".join(sorted(fold))}.' for index, fold in enumerate(FOLDS)
         ),
         'protocol': protocol(metrics),
+        'heard_before': heard_before(metrics['heard_before']),
         'goals': goals(test),
         'recipe': table(
             ('name', 'value'), [(name, str(value)) for name, value in card['recipe'].items()]

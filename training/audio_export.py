@@ -24,7 +24,7 @@ from torch import nn
 from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
 
 Array = NDArray[np.float32]
-VERSION = '2.0'
+VERSION = '2.1'
 TOLERANCE = 1e-4
 SNRS_DB = (20, 10, 5, 0)
 NOISE_STRIDE = 3
@@ -141,6 +141,7 @@ def write_card(
     prior: NDArray[np.float64],
     recipe: Recipe,
     metrics: dict[str, Any],
+    voice: dict[str, Any],
 ) -> None:
     """Write ``audio_lite.json`` beside the model."""
     card = {
@@ -161,6 +162,7 @@ def write_card(
         },
         'recipe': asdict(recipe),
         'metrics': metrics,
+        'voice': voice,
         'licence': 'CC-BY-NC-SA-4.0',
         'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
     }

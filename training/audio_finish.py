@@ -13,6 +13,9 @@ from audio_batches import prior
 from audio_corpora import FOLDS, Clip, fold_of
 from audio_evaluation import fit_temperatures, report
 from audio_export import export, in_noise, latency_ms, session, write_card
+from audio_voices import KINDS, Fold, beside, entry, fit, worth
+
+from mer_ros.models.calibration import calibrate
 
 _log = logging.getLogger('audio_lite')
 
@@ -31,7 +34,8 @@ def finish(
     """Write ``audio_lite.onnx`` and its card, and into ``work`` the same of each fold's network.
 
     The temperatures are fitted to what the networks of folds 1 to 3 said of the speakers they
-    never heard; the figures called ``test`` are those of fold 0.
+    never heard, and so is what is usual of a voice; the figures called ``test`` are those of fold
+    0.
 
     Args:
         work: where the runs left ``fold-*.npz``, ``fold-*.pt`` and ``all.pt``.
@@ -57,6 +61,11 @@ def finish(
     if recipe != together.recipe:
         raise ValueError(f'{work}/all.pt is of another recipe than the folds; train it anew')
     temperatures = fit_temperatures(choosing.logits, choosing.truth)
+    apart = {
+        index: Fold(calibrate(each.logits, temperatures[0]), each.truth)
+        for index, each in found.items()
+    }
+    voice = fit([apart[index] for index in apart if index])
     model = export(shipped, output / 'audio_lite.onnx')
     metrics: dict[str, Any] = {
         'choosing': report(choosing.logits, choosing.truth, *temperatures),
@@ -71,8 +80,11 @@ def finish(
     if 0 in found:
         metrics['test'] = report(found[0].logits, found[0].truth, *temperatures)
         metrics['noise'] = in_noise(twins[0], folds[0], temperatures)
+        metrics['heard_before'] = {
+            kind: worth(apart[0], beside(apart[0], voice, kind), temperatures[1]) for kind in KINDS
+        }
     for path in (model, *twins.values()):
-        write_card(path, temperatures, prior(clips), recipe, metrics)
+        write_card(path, temperatures, prior(clips), recipe, metrics, entry(voice))
     for name in ('test', 'choosing', 'folds'):
         if name in metrics:
             _log.info('%s: mean UAR %.4f', name, metrics[name]['uar_mean_of_corpora'])

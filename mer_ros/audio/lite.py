@@ -11,7 +11,7 @@ from mer_ros.audio.log_mel import log_mel
 from mer_ros.estimates import uniform
 from mer_ros.models import store
 from mer_ros.models.calibration import calibrate
-from mer_ros.models.card import ModelCard
+from mer_ros.models.card import ModelCard, Voice
 from mer_ros.models.session import OnnxModel
 
 
@@ -27,6 +27,8 @@ class LiteAudioClassifier:
         version, prior: of the card, once loaded.
         clip_temperature: of the card, for answers pooled over a clip (mer_ros.audio.pooling);
             `classify` answers for single windows and takes the other.
+        voice: of the card, for answers beside what was heard (mer_ros.audio.adaptation); `classify`
+            answers for each window alone.
     """
 
     name = 'lite'
@@ -37,6 +39,7 @@ class LiteAudioClassifier:
         self._model: OnnxModel | None = None
         self._temperature = 1.0
         self.clip_temperature = 1.0
+        self.voice: Voice | None = None
         self.version = ''
         self.prior = uniform()
 
@@ -50,7 +53,7 @@ class LiteAudioClassifier:
         card = ModelCard.read(path)
         model = OnnxModel(path, self._threads)
         self._temperature, self.version, self.prior = card.temperature, card.version, card.prior
-        self.clip_temperature = card.clip_temperature
+        self.clip_temperature, self.voice = card.clip_temperature, card.voice
         self._model = model
 
     def classify(self, windows: Samples) -> Samples:

@@ -14,9 +14,11 @@ import numpy as np
 
 from mer_ros.audio import quality
 from mer_ros.audio.activity import ActivityDetector
+from mer_ros.audio.adaptation import Adaptation
+from mer_ros.audio.answering import Answering
 from mer_ros.audio.background import Background
 from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
-from mer_ros.audio.classification import AudioClassifier, with_embeddings
+from mer_ros.audio.classification import AudioClassifier
 from mer_ros.audio.conditioning import normalise, reduce_noise
 from mer_ros.audio.features import AudioFeatures, extract
 from mer_ros.audio.intake import Intake
@@ -79,8 +81,9 @@ class AudioPipeline:
         settings: see :class:`AudioSettings`.
 
     Attributes:
-        settings: may be replaced while it runs; the speech threshold, normalisation and noise
-            reduction follow with the next window, the rest stays as the pipeline was made.
+        settings: may be replaced while it runs; the speech threshold, normalisation, noise
+            reduction and memory of the voice follow with the next window, the rest stays as the
+            pipeline was made.
         embedding: (E,) float32 that the last window was classified by; None without speech, or
             where the settings do not ask for embeddings.
 
@@ -104,7 +107,7 @@ class AudioPipeline:
         self._intake = Intake(self._buffer, self.settings)
         self._prior = self.settings.prior()
         self.embedding: Samples | None = None
-        self._embedder = with_embeddings(classifier) if self.settings.embeddings else None
+        self._answering = Answering(classifier, self.settings.embeddings)
         self._lock = threading.Lock()
         self._work = threading.Lock()
         self._frame_id = ''
@@ -120,13 +123,17 @@ class AudioPipeline:
     @property
     def embedder(self) -> str:
         """What makes the embeddings, ``'wav2vec2@1.0'``; empty where none are asked for."""
-        embedder = self._embedder
-        return f'{embedder.name}@{embedder.version}' if embedder is not None else ''
+        return self._answering.embedder
 
     @property
     def chosen(self) -> str:
         """What the classifier chose to run on, in words; empty where it has no choice."""
         return str(getattr(self._classifier, 'chosen', ''))
+
+    @property
+    def voice_heard_s(self) -> float:
+        """Seconds of speech that the answers are beside, faded ones counting less."""
+        return self._answering.heard * self.settings.hop_s
 
     @property
     def health(self) -> AudioHealth:
@@ -185,17 +192,19 @@ class AudioPipeline:
             return self._background.annotate(window)
 
     def reset(self) -> None:
-        """Forget the sound, for example after a time jump; counts stay."""
+        """Forget the sound and the voice, for example after a time jump; counts stay."""
         with self._lock:
             self._intake.reset()
             self._buffer.reset()
             self._stale_background = True
+        self._answering.reset()
 
     def classify(self, window: Window) -> tuple[EstimateArray, AudioFeatures]:
         """Return what a popped window displays, and its descriptors.
 
         Without speech the estimate is UNKNOWN, its probabilities the deployed prior, confidence
-        and reliability 0.
+        and reliability 0. With speech it is beside what the windows before said of the voice,
+        and is remembered for the next: to be called in order, from one thread.
 
         Raises:
             ModelError, AudioError: the classifier failed.
@@ -205,9 +214,11 @@ class AudioPipeline:
         estimate = Estimate(SUBJECT, speaking=speech, label_since_ns=window.stamp_ns)
         self.embedding = None
         if speech >= self.settings.speech_threshold and window.speech.size:
-            answers, embeddings = self._answers([window])
-            self.embedding = None if embeddings is None else embeddings[0]
-            estimate = _decided(estimate, answers[0], assessed.reliability)
+            answer = self._answering.answer(
+                self._conditioned(window), window.stamp_ns, self.settings.voice_memory_s
+            )
+            self.embedding = self._answering.embedding
+            estimate = _decided(estimate, answer, assessed.reliability)
         else:
             estimate = replace(estimate, probabilities=self._prior.copy())
         array = EstimateArray(
@@ -231,28 +242,21 @@ class AudioPipeline:
         return array, features
 
     def probabilities(self, windows: Sequence[Window]) -> Samples:
-        """Return (N, 7) float32: the classifier's calibrated answer, speech or not.
+        """Return (N, 7) float32: the classifier's answer to each window alone, speech or not.
 
         Raises:
             ModelError, AudioError: the classifier failed.
         """
         if not windows:
             return np.zeros((0, COUNT), np.float32)
-        return self._answers(windows)[0]
+        return self._answering.alone(self._batch(windows))
 
-    def _answers(self, windows: Sequence[Window]) -> tuple[Samples, Samples | None]:
-        batch = np.stack([self._conditioned(window) for window in windows])
-        embeddings = None
-        if self._embedder is None:
-            answers = self._classifier.classify(batch)
-        else:
-            answers, embeddings = self._embedder.classify_with_embeddings(batch)
-        if answers.shape != (len(windows), COUNT) or not np.isfinite(answers).all():
-            raise AudioError(
-                f'audio classifier {self._classifier.name!r} gave {answers.shape} values that '
-                'are no probabilities; check it with `mer models verify`'
-            )
-        return answers, embeddings
+    def adaptation(self) -> Adaptation | None:
+        """Return what adapts answers to a new voice; None: the classifier has no such thing."""
+        return self._answering.adaptation()
+
+    def _batch(self, windows: Sequence[Window]) -> Samples:
+        return np.stack([self._conditioned(window) for window in windows])
 
     def _conditioned(self, window: Window) -> Samples:
         samples, settings = window.samples, self.settings

@@ -22,6 +22,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     'normalise_dbfs': (-60.0, -3.0),
     'normalise_max_gain_db': (0.0, 60.0),
     'noise_reduction_strength': (0.0, 1.0),
+    'voice_memory_s': (0.0, 86400.0),
 }
 """Lowest and highest value of every number below, both allowed."""
 
@@ -45,6 +46,8 @@ class AudioSettings:
         normalise_max_gain_db: no window is amplified by more.
         noise_reduction: subtract the background's spectrum before a window is classified.
         noise_reduction_strength: how much of the background may go, 0..1.
+        voice_memory_s: the classifier's answers are beside what was heard in about that time,
+            where it can do that; 0: each window is answered alone.
         embeddings: keep the embedding that each window with speech was classified by.
         deployed_prior: (7,) class frequencies where the robot works; what is said when
             nothing is heard. Empty is uniform.
@@ -67,6 +70,7 @@ class AudioSettings:
     normalise_max_gain_db: float = 30.0
     noise_reduction: bool = False
     noise_reduction_strength: float = 0.8
+    voice_memory_s: float = 600.0
     embeddings: bool = False
     deployed_prior: tuple[float, ...] = ()
 

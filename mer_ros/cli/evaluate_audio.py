@@ -3,7 +3,8 @@
 Each clip is decoded, pushed in blocks, resampled, filtered, cut into windows of 1 s every 0.5 s
 and classified. A clip's answer is the normalised geometric mean of its windows with speech (of
 all its windows where no speech is detected), at the clip temperature of the model's card. Prints
-one JSON line.
+one JSON line: each clip by itself and, of a classifier that adapts to a voice, under `adapted`
+each beside the clips of its speaker that came before it in an order drawn by chance.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ from mer_ros.audio.windows import Window
 from mer_ros.cli.evaluate_face import intervals, per_class, write_report
 from mer_ros.cli.labelled_clips import Clip, read_labels, select, words
 from mer_ros.cli.number_arguments import whole
+from mer_ros.emotions import COUNT
 from mer_ros.media.sources import AudioBlock
 from mer_ros.media.video_file import VideoFileSource
 from mer_ros.metrics import score
 from mer_ros.models import registry
 
 _BLOCK_S = 0.1
-_BATCH = 64
-"""Windows a call of the network: more brings nothing on a CPU."""
+_ORDER = 0
+"""Seed of the order that clips are heard in."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,15 @@ class Answers:
         windows: (W, 7) float32, those that count.
         owner: (W,) int64, the clip of each window.
         silent: clips without detected speech.
+        adapted: (C, 7) float32, pooled, beside what was heard of the speaker before; None from a
+            classifier that does not adapt.
     """
 
     clips: Samples
     windows: Samples
     owner: NDArray[np.int64]
     silent: int
+    adapted: Samples | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,21 +142,29 @@ def listen(
     Raises:
         ModelError, AudioError, MediaError: a model or a clip cannot be used.
     """
-    tables: list[Samples] = []
+    alone: list[Samples] = [np.empty((0, COUNT), np.float32)] * len(clips)
+    adapted = list(alone)
+    voices = {clip.speaker: pipeline.adaptation() for clip in clips}
     silent = 0
-    waiting: list[Heard] = []
-    for index, clip in enumerate(clips):
-        waiting.append(hear(pipeline, clip.path))
-        if index + 1 < len(clips) and sum(len(each.windows) for each in waiting) < _BATCH:
-            continue
-        for heard, probabilities in _classified(pipeline, waiting):
-            tables.append(probabilities)
-            silent += not heard.speech
-        waiting = []
-        _progress(index + 1, len(clips))
-    windows = np.concatenate(tables)
-    owner = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    return Answers(pool_clips(windows, owner, len(clips), clip_temperature), windows, owner, silent)
+    order = np.random.default_rng(_ORDER).permutation(len(clips))
+    for done, index in enumerate(order, start=1):
+        heard = hear(pipeline, clips[index].path)
+        alone[index] = pipeline.probabilities(heard.windows)
+        silent += not heard.speech
+        voice = voices[clips[index].speaker]
+        if voice is not None:
+            adapted[index] = voice.adapt(alone[index])
+            if heard.speech:
+                voice.add(alone[index], 0)
+        _progress(done, len(clips))
+    owner = np.repeat(np.arange(len(alone)), [len(table) for table in alone])
+    windows = np.concatenate(alone)
+
+    def pooled(table: Samples) -> Samples:
+        return pool_clips(table, owner, len(clips), clip_temperature)
+
+    known = pooled(np.concatenate(adapted)) if None not in voices.values() else None
+    return Answers(pooled(windows), windows, owner, silent, known)
 
 
 def figures(clips: Sequence[Clip], answers: Answers, rounds: int) -> dict[str, Any]:
@@ -167,6 +180,14 @@ def figures(clips: Sequence[Clip], answers: Answers, rounds: int) -> dict[str, A
     overall = score(truth, answers.clips)
     corpora = _grouped(truth, answers.clips, [clip.corpus for clip in clips])
     speakers = _grouped(truth, answers.clips, [clip.speaker for clip in clips])
+    known = {}
+    if answers.adapted is not None:
+        names = [clip.corpus for clip in clips]
+        known['adapted'] = {
+            **score(truth, answers.adapted),
+            'corpora': _grouped(truth, answers.adapted, names),
+            'intervals_95': intervals(truth, answers.adapted, rounds),
+        }
     return {
         **overall,
         'corpora': corpora,
@@ -180,6 +201,7 @@ def figures(clips: Sequence[Clip], answers: Answers, rounds: int) -> dict[str, A
         'single_window': score(truth[answers.owner], answers.windows),
         'speakers': len(speakers),
         'clips_without_speech': answers.silent,
+        **known,
     }
 
 
@@ -234,20 +256,6 @@ def _chunks(path: Path) -> Iterator[AudioChunk]:
 
 def _popped(pipeline: AudioPipeline) -> list[Window]:
     return list(iter(pipeline.pop, None))
-
-
-def _classified(pipeline: AudioPipeline, clips: Sequence[Heard]) -> Iterator[tuple[Heard, Samples]]:
-    """Give each clip its windows' probabilities, classified together."""
-    windows = [window for clip in clips for window in clip.windows]
-    parts = [
-        pipeline.probabilities(windows[start : start + _BATCH])
-        for start in range(0, len(windows), _BATCH)
-    ]
-    table = np.concatenate(parts)
-    first = 0
-    for clip in clips:
-        yield clip, table[first : first + len(clip.windows)]
-        first += len(clip.windows)
 
 
 def _progress(done: int, total: int) -> None:

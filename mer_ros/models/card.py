@@ -16,6 +16,22 @@ from mer_ros.models.errors import ModelError
 
 
 @dataclass(frozen=True)
+class Voice:
+    """How an audio classifier's answers are adapted to a voice that it hears for a while.
+
+    Attributes:
+        usual: (7,) float64, the mean centred logarithms of its answers to voices it never heard,
+            half of what they said neutral; sums to 0.
+        strength: share of a voice's difference from that which is taken off; 0..1.
+        half: windows heard after which half of the strength is used; > 0.
+    """
+
+    usual: NDArray[np.float64]
+    strength: float
+    half: float
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What belongs to a model beside its weights.
 
@@ -31,6 +47,7 @@ class ModelCard:
         metrics: measured figures, for people and for tests.
         licence: of the weights.
         sha256: of the ONNX file; empty when the card does not say.
+        voice: audio: see :class:`Voice`; None where nothing was fitted.
     """
 
     name: str
@@ -43,6 +60,7 @@ class ModelCard:
     licence: str = ''
     sha256: str = ''
     clip_temperature: float = 1.0
+    voice: Voice | None = None
 
     @staticmethod
     def path_of(model: Path) -> Path:
@@ -89,6 +107,7 @@ class ModelCard:
             licence=str(fields.get('licence', '')),
             sha256=str(fields.get('sha256', '')).lower(),
             clip_temperature=_temperature(fields, 'clip_temperature'),
+            voice=_voice(fields['voice']) if fields.get('voice') else None,
         )
 
 
@@ -97,3 +116,13 @@ def _temperature(fields: Mapping[str, Any], name: str) -> float:
     if not (np.isfinite(value) and value > 0.0):
         raise ValueError(f'{name} {value} is not a positive number')
     return value
+
+
+def _voice(fields: Mapping[str, Any]) -> Voice:
+    usual = np.asarray(fields['usual'], np.float64)
+    strength, half = float(fields['strength']), float(fields['half'])
+    if usual.shape != (COUNT,) or not np.isfinite(usual).all():
+        raise ValueError(f'usual of voice must be {COUNT} numbers')
+    if not (0.0 <= strength <= 1.0 and 0.0 < half < np.inf):
+        raise ValueError(f'strength {strength} and half {half} of voice must be 0..1 and above 0')
+    return Voice(usual - usual.mean(), strength, half)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from mer_ros.audio.activity import SpeechActivity
+from mer_ros.audio.adaptation import Adaptation
 from mer_ros.audio.chunk import AudioChunk, AudioError
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import NS, Continuity
 from mer_ros.emotions import UNKNOWN, Emotion
 from mer_ros.estimates import Modality
+from mer_ros.models.card import Voice
 from mer_ros.models.errors import ModelError
 
 START = 1_700_000_000 * NS
@@ -317,6 +319,65 @@ def test_nothing_is_embedded_unless_it_is_asked_for():
 def test_a_classifier_without_embeddings_is_refused_where_they_are_asked_for():
     with pytest.raises(ModelError, match='set classifier to wav2vec2'):
         AudioPipeline(LoudnessClassifier(), LevelActivity(), AudioSettings(embeddings=True))
+
+
+class VoicedClassifier(LoudnessClassifier):
+    """One whose card says what is usual of a voice."""
+
+    voice = Voice(np.zeros(7), 0.5, 2.0)
+
+
+def voiced(**changes):
+    return AudioPipeline(VoicedClassifier(), LevelActivity(), AudioSettings(**changes))
+
+
+def happiness(results):
+    return [
+        array.estimates[0].probabilities[3]
+        for array, _, _ in results
+        if array.estimates[0].label != UNKNOWN
+    ]
+
+
+def test_a_window_is_answered_beside_those_before_it():
+    pipeline = voiced(voice_memory_s=8e4)
+    # Silence in between is neither answered nor remembered.
+    sound = np.concatenate([noise(1.0), np.zeros(16_000, np.float32), noise(2.02)])
+    said = happiness(feed(pipeline, sound))
+    memory = Adaptation(VoicedClassifier.voice)
+    alone = np.full((1, 7), 0.05, np.float32)
+    alone[0, 3] = 0.7
+    for answer in said:
+        assert answer == pytest.approx(memory.adapt(alone)[0, 3], abs=1e-3)
+        memory.add(alone, 0)
+    assert said[0] == pytest.approx(0.7)
+    assert said[-1] < 0.6
+    assert pipeline.voice_heard_s == pytest.approx(0.5 * len(said), abs=0.01)
+
+
+def test_a_voice_is_forgotten_with_time_a_looped_bag_and_on_reset():
+    pipeline = voiced(voice_memory_s=10.0)
+    first = happiness(feed(pipeline, noise(2.02)))
+    assert first[-1] < first[0]
+    later = happiness(feed(pipeline, noise(1.02), start_ns=START + 1000 * NS))
+    assert later == pytest.approx(first[:1])
+    assert happiness(feed(pipeline, noise(2.02))) == pytest.approx(first)
+    pipeline.reset()
+    assert pipeline.voice_heard_s == 0.0
+    assert happiness(feed(pipeline, noise(2.02))) == pytest.approx(first)
+
+
+def test_without_memory_or_a_fitted_voice_each_window_is_answered_by_itself():
+    pipeline = voiced(voice_memory_s=0.0)
+    assert happiness(feed(pipeline, noise(2.02))) == pytest.approx([0.7] * 3)
+    pipeline.settings = replace(pipeline.settings, voice_memory_s=60.0)
+    again = happiness(feed(pipeline, noise(2.02), start_ns=START + 10 * NS))
+    assert again[0] == pytest.approx(0.7)
+    assert again[-1] < 0.65
+    plain = make()
+    assert plain.adaptation() is None
+    assert happiness(feed(plain, noise(2.02))) == pytest.approx([0.7] * 3)
+    assert plain.voice_heard_s == 0.0
 
 
 def test_the_speech_threshold_can_change_while_it_runs():

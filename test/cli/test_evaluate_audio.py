@@ -7,12 +7,15 @@ import cv2
 import numpy as np
 import pytest
 
+from mer_ros.audio.adaptation import Adaptation
 from mer_ros.audio.pipeline import AudioPipeline
+from mer_ros.audio.pooling import pool
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.cli.errors import CommandError
 from mer_ros.cli.evaluate_audio import figures, hear, listen
 from mer_ros.cli.labelled_clips import Clip, read_labels, select
 from mer_ros.cli.main import main
+from mer_ros.models.card import Voice
 
 
 class Loudness:
@@ -159,6 +162,37 @@ def test_the_clip_temperature_changes_how_sure_clips_are_and_nothing_else(pipeli
     assert np.array_equal(sharp.windows, plain.windows)
 
 
+class Voiced(Loudness):
+    """One whose card says what is usual of a voice."""
+
+    voice = Voice(np.zeros(7), 1.0, 1.0)
+
+
+def test_a_classifier_that_adapts_is_scored_beside_what_it_heard_of_the_speaker(data):
+    settings = AudioSettings(normalise=False)
+    pipeline = AudioPipeline(Voiced(), Level(), settings)
+    clips = read_labels(data)
+    answers = listen(pipeline, clips)
+    plain = listen(AudioPipeline(Loudness(), Level(), settings), clips)
+    assert np.array_equal(answers.clips, plain.clips)
+    assert plain.adapted is None
+    # The clips of speaker-0 are 0, 2 and 4, and 4 has no speech; the order is always the same.
+    assert np.array_equal(answers.adapted, listen(pipeline, clips).adapted)
+    memory = Adaptation(Voiced.voice)
+    for index in np.random.default_rng(0).permutation(5):
+        if index % 2:
+            continue
+        windows = answers.windows[answers.owner == index]
+        assert answers.adapted[index] == pytest.approx(pool(memory.adapt(windows)), abs=1e-5)
+        if index != 4:
+            memory.add(windows, 0)
+    assert not np.allclose(answers.adapted, answers.clips)
+    result = figures(clips, answers, 10)
+    assert result['adapted']['n'] == 5
+    assert set(result['adapted']['corpora']) == {'one', 'two'}
+    assert 'adapted' not in figures(clips, plain, 0)
+
+
 def test_pictures_are_written_on_request(data, tmp_path, capsys):
     words = ['evaluate', 'audio', '--data', str(data), '--corpora', 'one', '--bootstrap', '20']
     assert main([*words, '--report', str(tmp_path / 'new/report')]) == 0
@@ -229,3 +263,5 @@ def test_the_embedded_classifier_knows_emotions_of_real_speech(shared_data, caps
     result = json.loads(capsys.readouterr().out)
     assert result['n'] == 39
     assert result['uar'] > 0.5
+    assert result['adapted']['n'] == 39
+    assert result['adapted']['uar'] > 0.5

@@ -27,6 +27,16 @@ def test_card_is_read_beside_its_model(tmp_path):
     assert card.sha256 == 'ab'
     assert card.metrics['uar'] == 0.8
     assert card.clip_temperature == 1.0
+    assert card.voice is None
+
+
+VOICE = {'usual': [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], 'strength': 0.3, 'half': 10}
+
+
+def test_what_is_usual_of_a_voice_is_read_and_sums_to_nothing(tmp_path):
+    voice = ModelCard.read(_write(tmp_path, voice=VOICE)).voice
+    assert (voice.strength, voice.half) == (0.3, 10.0)
+    assert voice.usual == pytest.approx(np.arange(-0.3, 0.31, 0.1))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +51,10 @@ def test_card_is_read_beside_its_model(tmp_path):
         {'name': None},
         {'version': None},
         {'input': 3},
+        {'voice': {**VOICE, 'usual': [0.0]}},
+        {'voice': {**VOICE, 'strength': 1.1}},
+        {'voice': {**VOICE, 'half': 0}},
+        {'voice': {'usual': VOICE['usual']}},
     ],
 )
 def test_impossible_cards_are_refused_with_their_path(tmp_path, changes):

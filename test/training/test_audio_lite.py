@@ -141,6 +141,14 @@ def test_training_runs_resumes_and_exports(small_corpus: Path, tmp_path: Path) -
     assert card.metrics['folds']['clip']['n'] == sum(
         card.metrics[part]['clip']['n'] for part in ('test', 'choosing')
     )
+    assert card.voice is not None
+    assert card.voice.usual.sum() == pytest.approx(0.0, abs=1e-6)
+    assert set(card.metrics['heard_before']) == {
+        'nothing', 'earlier', 'neutral', 'same', 'two', 'other',
+    }  # fmt: skip
+    assert card.metrics['heard_before']['nothing']['mean'] == pytest.approx(
+        card.metrics['test']['uar_mean_of_corpora'], abs=1e-3
+    )
     assert set(card.metrics['test']['speakers']) == {'ravdess-17', 'emodb-09', 'nemo-KS0'}
     twin = ModelCard.read(work / 'fold-0.onnx')
     assert twin.sha256 != card.sha256
