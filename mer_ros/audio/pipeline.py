@@ -40,9 +40,9 @@ class AudioHealth:
         samples: accepted, of each channel, at the source's rate.
         refused: chunks the pipeline could not use.
         repaired: samples that were not finite and were replaced by zero.
-        gaps: stamps that were suddenly ahead.
+        gaps: stamps that were suddenly far ahead.
         backward: stamps that were suddenly behind.
-        drifts: re-anchors without missing sound.
+        drifts: re-anchors that windows go on over; a lost chunk is one.
         rate_changes: of the sample rate.
         dropped: 16 kHz samples lost because nothing popped them in time.
         buffered: 16 kHz samples in the buffer now.

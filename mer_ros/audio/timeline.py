@@ -7,7 +7,7 @@ from enum import Enum
 
 NS = 1_000_000_000
 TOLERANCE_NS = 50_000_000
-LATE_NS = 250_000_000
+SMALL_NS = 250_000_000
 """Half the usual hop, so that the stamps of its windows never go back."""
 
 
@@ -19,9 +19,9 @@ class Continuity(Enum):
     START = 'start'
     """The first chunk."""
     DRIFT = 'drift'
-    """They came apart little by little (two clocks): re-anchored, no sound is missing."""
+    """They came apart little by little (two clocks) or by a small step: re-anchored."""
     GAP = 'gap'
-    """The stamp is suddenly ahead: sound is missing."""
+    """The stamp is suddenly far ahead: sound is missing."""
     BACKWARD = 'backward'
     """The stamp is suddenly behind: time jumped, for example a bag that loops."""
     RATE = 'rate'
@@ -45,10 +45,11 @@ class Placement:
     def describe(self) -> str:
         """Return one line for the log."""
         apart = f'{abs(self.difference_ns) / 1e6:.0f} ms'
+        side = 'behind' if self.difference_ns < 0 else 'ahead of'
         return {
             Continuity.CONTINUES: 'audio continues',
             Continuity.START: 'audio starts',
-            Continuity.DRIFT: f'audio clock drifted {apart} from the stamps: re-anchored',
+            Continuity.DRIFT: f'audio stamps are {apart} {side} the sound: re-anchored',
             Continuity.GAP: f'{apart} of audio are missing: windows start anew',
             Continuity.BACKWARD: f'audio stamps jumped back by {apart}: audio starts anew',
             Continuity.RATE: 'audio sample rate changed: windows start anew',
@@ -59,10 +60,11 @@ class Timeline:
     """Counts time in samples with integers, hence exactly, for as long as it runs.
 
     Counted time is the stamp of an anchor plus samples over rate. A stamp that differs by more
-    than the tolerance becomes the new anchor. Whether sound is missing is told by how suddenly
-    the difference came: a step of more than the tolerance from one chunk to the next is a gap,
-    a smaller one is two clocks that drift apart. So is a step back of up to :data:`LATE_NS`, as
-    after a stamp that was late: no sound is missing. A longer one is a jump back.
+    than the tolerance becomes the new anchor. Whether the sound goes on is told by how suddenly
+    the difference came: a step of up to :data:`SMALL_NS` from one chunk to the next is two clocks
+    that drift apart, a stamp that was late, or a chunk that was lost, and windows go on over it:
+    were they begun anew, a chunk lost every second would leave none whole. A longer step ahead is
+    a gap, one back a jump.
     """
 
     def __init__(self) -> None:
@@ -89,7 +91,7 @@ class Timeline:
             self._counted += count
             self._difference_ns = difference
             return Placement(counted_ns, Continuity.CONTINUES, difference)
-        if -max(LATE_NS, tolerance_ns) <= step <= tolerance_ns:
+        if abs(step) <= max(SMALL_NS, tolerance_ns):
             kind = Continuity.DRIFT
         else:
             kind = Continuity.GAP if step > 0 else Continuity.BACKWARD

@@ -211,6 +211,38 @@ def test_a_gap_starts_new_windows_and_is_counted():
     assert pipeline.health.gaps == 1
 
 
+def test_a_chunk_lost_every_second_leaves_windows_with_the_time_of_their_last_sample():
+    pipeline = make()
+    arrived = [NS * index // 10 for index in range(100) if index % 10 != 7]
+    stamps = []
+    for offset in arrived:
+        pipeline.push(AudioChunk(START + offset, noise(0.1)[:, None], 16_000))
+        while (window := pipeline.pop()) is not None:
+            stamps.append(window.stamp_ns)
+    assert len(stamps) == 17  # nine seconds of sound
+    assert (pipeline.health.drifts, pipeline.health.gaps) == (10, 0)
+    ends = {START + offset + 1_600 * SAMPLE_NS for offset in arrived}
+    for stamp, before in zip(stamps[1:], stamps, strict=False):
+        assert stamp - before in (500_000_000, 600_000_000)
+    # Half a second of what arrived is five chunks, so every window ends where a chunk does.
+    assert {stamp + SAMPLE_NS for stamp in stamps} <= ends
+
+
+def test_stamps_that_jitter_by_80_ms_cost_no_window():
+    pipeline = make()
+    random = np.random.default_rng(4)
+    stamps = []
+    for index in range(200):
+        jitter = round(random.uniform(-80, 80) * 1e6)
+        pipeline.push(AudioChunk(START + index * NS // 10 + jitter, noise(0.1)[:, None], 16_000))
+        while (window := pipeline.pop()) is not None:
+            stamps.append(window.stamp_ns)
+    assert len(stamps) == 39
+    for index, stamp in enumerate(stamps):
+        assert abs(stamp - (START + NS + index * NS // 2)) < 100_000_000
+    assert (np.diff(stamps) > 0).all()
+
+
 def test_a_looped_bag_starts_anew_and_counts_once():
     pipeline = make()
     first = [array.stamp_ns for array, _, _ in feed(pipeline, noise(2.2))]

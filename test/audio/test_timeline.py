@@ -30,7 +30,20 @@ def test_jitter_below_the_tolerance_does_not_move_time(jitters):
         assert placement.difference_ns == jitter * MS
 
 
-@given(st.integers(51, 10_000_000))
+@given(st.integers(51, 250))
+def test_a_small_lead_of_the_stamp_is_a_drift(lead):
+    timeline = Timeline()
+    place(timeline, START)
+    placement = place(timeline, START + (100 + lead) * MS)
+    assert placement.continuity is Continuity.DRIFT
+    assert f'{lead} ms ahead of' in placement.describe()
+    assert placement.stamp_ns == START + (100 + lead) * MS
+    back = place(timeline, START + 200 * MS)
+    assert back.continuity is Continuity.DRIFT
+    assert f'{lead} ms behind' in back.describe()
+
+
+@given(st.integers(251, 10_000_000))
 def test_a_sudden_lead_of_the_stamp_is_a_gap(lead):
     timeline = Timeline()
     place(timeline, START)
