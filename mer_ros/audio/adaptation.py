@@ -9,15 +9,21 @@ people apart.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mer_ros.audio.chunk import AudioError, Samples
 from mer_ros.emotions import COUNT
 from mer_ros.models.calibration import softmax
 from mer_ros.models.card import Voice
 
+Logs = NDArray[np.float64]
 _FLOOR = 1e-6
+LAG_S = 20.0
+"""Seconds that a window waits before it counts as usual in a stream: what somebody shows now is no
+habit. A choice: outbursts are shorter, and acquaintance is longer."""
 _BACK_NS = 1_000_000_000
 """A stamp that is earlier than the last by more is of another recording, or of its start."""
 
@@ -28,15 +34,17 @@ class Adaptation:
     Args:
         voice: of the classifier's card.
         memory_s: seconds after which a window counts 1/e; infinite: it never fades.
+        lag_s: seconds that a window waits before it counts.
 
     Attributes:
         memory_s: may be changed.
         heard: windows that the mean is of, faded ones counting less.
     """
 
-    def __init__(self, voice: Voice, memory_s: float = math.inf) -> None:
+    def __init__(self, voice: Voice, memory_s: float = math.inf, lag_s: float = 0.0) -> None:
         self._voice = voice
         self.memory_s = memory_s
+        self._lag_ns = round(lag_s * 1e9)
         self.reset()
 
     def reset(self) -> None:
@@ -44,9 +52,13 @@ class Adaptation:
         self.heard = 0.0
         self._mean = np.zeros(COUNT)
         self._stamp_ns: int | None = None
+        self._waiting: deque[tuple[int, Logs]] = deque()
 
     def fade(self, stamp_ns: int) -> None:
-        """Let what was heard fade up to a time; a recording that begins anew is a new voice."""
+        """Let what was heard fade up to a time, and what has waited count.
+
+        A recording that begins anew is a new voice.
+        """
         before, self._stamp_ns = self._stamp_ns, stamp_ns
         if before is None:
             return
@@ -55,6 +67,8 @@ class Adaptation:
             self._stamp_ns = stamp_ns
         elif stamp_ns > before:
             self.heard *= math.exp(-(stamp_ns - before) * 1e-9 / self.memory_s)
+        while self._waiting and self._waiting[0][0] <= stamp_ns - self._lag_ns:
+            self._count(*self._waiting.popleft())
 
     def add(self, probabilities: Samples, stamp_ns: int) -> None:
         """Hear windows.
@@ -70,9 +84,18 @@ class Adaptation:
         self.fade(stamp_ns)
         if not len(logs):
             return
-        total = self.heard + len(logs)
-        self._mean += (logs.mean(axis=0) - self._mean) * (len(logs) / total)
-        self.heard = total
+        if self._lag_ns:
+            self._waiting.append((stamp_ns, logs))
+        else:
+            self._count(stamp_ns, logs)
+
+    def _count(self, stamp_ns: int, logs: Logs) -> None:
+        """Take windows of a time into the mean, faded by their age."""
+        now = self._stamp_ns if self._stamp_ns is not None else stamp_ns
+        count = len(logs) * math.exp(-max(0, now - stamp_ns) * 1e-9 / self.memory_s)
+        self.heard += count
+        if self.heard:
+            self._mean += (logs.mean(axis=0) - self._mean) * (count / self.heard)
 
     def adapt(self, probabilities: Samples) -> Samples:
         """Return (N, 7) float32: the answers less a part of how the voice differs from others.
@@ -87,7 +110,7 @@ class Adaptation:
         return softmax(centred(probabilities) - share * (self._mean - voice.usual))
 
 
-def centred(probabilities: Samples) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def centred(probabilities: Samples) -> Logs:
     """Return (N, 7) logarithms, floored at 1e-6, less their mean in each row.
 
     Raises:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from mer_ros.audio.adaptation import Adaptation
+from mer_ros.audio.adaptation import LAG_S, Adaptation
 from mer_ros.audio.chunk import AudioError, Samples
 from mer_ros.audio.classification import AudioClassifier, with_embeddings
 from mer_ros.emotions import COUNT
@@ -31,7 +29,7 @@ class Answering:
         self._classifier = classifier
         self._embedder = with_embeddings(classifier) if embeddings else None
         self.embedding: Samples | None = None
-        self._voice = self.adaptation()
+        self._voice = self.adaptation(LAG_S)
 
     @property
     def embedder(self) -> str:
@@ -44,10 +42,10 @@ class Answering:
         """How many windows the next answer is beside, faded ones counting less."""
         return self._voice.heard if self._voice is not None else 0.0
 
-    def adaptation(self, memory_s: float = math.inf) -> Adaptation | None:
+    def adaptation(self, lag_s: float = 0.0) -> Adaptation | None:
         """Return what adapts this classifier's answers to a new voice; None: it has none."""
         voice: Voice | None = getattr(self._classifier, 'voice', None)
-        return Adaptation(voice, memory_s) if voice is not None else None
+        return Adaptation(voice, lag_s=lag_s) if voice is not None else None
 
     def reset(self) -> None:
         """Forget the voice."""
@@ -55,7 +53,7 @@ class Answering:
             self._voice.reset()
 
     def answer(self, samples: Samples, stamp_ns: int, memory_s: float) -> Samples:
-        """Return (7,): the answer to a window beside those before it, and remember it.
+        """Return (7,): the answer to a window beside those of some time before, and remember it.
 
         Args:
             samples: (n,) float32, conditioned.

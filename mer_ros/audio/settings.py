@@ -46,8 +46,8 @@ class AudioSettings:
         normalise_max_gain_db: no window is amplified by more.
         noise_reduction: subtract the background's spectrum before a window is classified.
         noise_reduction_strength: how much of the background may go, 0..1.
-        voice_memory_s: the classifier's answers are beside what was heard in about that time,
-            where it can do that; 0: each window is answered alone.
+        voice_memory_s: the answers allow for how the voice usually sounded in about that time,
+            where the classifier can do that; 0: each window is answered alone.
         embeddings: keep the embedding that each window with speech was classified by.
         deployed_prior: (7,) class frequencies where the robot works; what is said when
             nothing is heard. Empty is uniform.

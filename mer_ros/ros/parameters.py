@@ -109,8 +109,8 @@ _AUDIO_DESCRIPTIONS = {
     'normalise_max_gain_db': 'No window is amplified by more.',
     'noise_reduction': "Subtract the background's spectrum before a window is classified.",
     'noise_reduction_strength': 'How much of the background is taken away.',
-    'voice_memory_s': 'The classifier lite answers beside what it has heard in about that time, '
-    'as if one person spoke; kept in memory only. 0: each window by itself.',
+    'voice_memory_s': 'The classifier lite allows for how the voice usually sounded in about that '
+    'time, the last 20 s apart, as if one person spoke. 0: each window by itself.',
     'embeddings': 'Publish emotion/audio/embeddings, one for each window with speech; the '
     'classifier must have them (wav2vec2). Embeddings of a voice can identify people.',
 }

@@ -72,6 +72,25 @@ def test_what_was_heard_fades_with_the_stamps():
     assert voice.heard == pytest.approx(4.0 / np.e)
 
 
+def test_what_is_said_now_is_no_habit_yet():
+    voice = Adaptation(Voice(USUAL, 0.5, 10.0), memory_s=100.0, lag_s=20.0)
+    for second in range(30):
+        voice.add(table(1, second), second * SECOND)
+    # At the stamp of the last, those of second 0 to 9 have waited long enough, and faded.
+    ages = np.arange(20, 30)
+    assert voice.heard == pytest.approx(np.exp(-ages / 100.0).sum())
+    logs = np.concatenate([centred(table(1, second)) for second in range(10)])
+    mean = np.average(logs, axis=0, weights=np.exp(-ages[::-1] / 100.0))
+    share = 0.5 * voice.heard / (voice.heard + 10.0)
+    expected = softmax(centred(table(1)) - share * (mean - USUAL))
+    assert voice.adapt(table(1)) == pytest.approx(expected, abs=1e-6)
+    voice.fade(49 * SECOND)
+    assert voice.heard == pytest.approx(np.exp(-np.arange(20, 50) / 100.0).sum())
+    voice.reset()
+    voice.fade(100 * SECOND)
+    assert voice.heard == 0.0
+
+
 @pytest.mark.parametrize(('back_s', 'heard'), [(0.5, 2.0), (3.0, 0.0)])
 def test_a_recording_that_begins_anew_is_a_new_voice(voice, back_s, heard):
     voice.add(table(2), 9 * SECOND)
