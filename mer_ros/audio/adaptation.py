@@ -21,6 +21,8 @@ from mer_ros.models.card import Voice
 
 Logs = NDArray[np.float64]
 _FLOOR = 1e-6
+HOP_S = 0.5
+"""Windows are counted as if they came so far apart; what is usual was fitted to such."""
 LAG_S = 20.0
 """Seconds that a window waits before it counts as usual in a stream: what somebody shows now is no
 habit. A choice: outbursts are shorter, and acquaintance is longer."""
@@ -38,7 +40,7 @@ class Adaptation:
 
     Attributes:
         memory_s: may be changed.
-        heard: windows that the mean is of, faded ones counting less.
+        heard: windows that the mean is of, half a second apart, faded ones counting less.
     """
 
     def __init__(self, voice: Voice, memory_s: float = math.inf, lag_s: float = 0.0) -> None:
@@ -52,7 +54,7 @@ class Adaptation:
         self.heard = 0.0
         self._mean = np.zeros(COUNT)
         self._stamp_ns: int | None = None
-        self._waiting: deque[tuple[int, Logs]] = deque()
+        self._waiting: deque[tuple[int, Logs, float]] = deque()
 
     def fade(self, stamp_ns: int) -> None:
         """Let what was heard fade up to a time, and what has waited count.
@@ -70,12 +72,13 @@ class Adaptation:
         while self._waiting and self._waiting[0][0] <= stamp_ns - self._lag_ns:
             self._count(*self._waiting.popleft())
 
-    def add(self, probabilities: Samples, stamp_ns: int) -> None:
+    def add(self, probabilities: Samples, stamp_ns: int, weight: float = 1.0) -> None:
         """Hear windows.
 
         Args:
             probabilities: (N, 7), the classifier's own, not adapted.
             stamp_ns: of the last of them.
+            weight: what each counts; where they come closer together than :data:`HOP_S`, less.
 
         Raises:
             AudioError: they have another shape, or are no probabilities.
@@ -85,14 +88,14 @@ class Adaptation:
         if not len(logs):
             return
         if self._lag_ns:
-            self._waiting.append((stamp_ns, logs))
+            self._waiting.append((stamp_ns, logs, weight))
         else:
-            self._count(stamp_ns, logs)
+            self._count(stamp_ns, logs, weight)
 
-    def _count(self, stamp_ns: int, logs: Logs) -> None:
+    def _count(self, stamp_ns: int, logs: Logs, weight: float) -> None:
         """Take windows of a time into the mean, faded by their age."""
         now = self._stamp_ns if self._stamp_ns is not None else stamp_ns
-        count = len(logs) * math.exp(-max(0, now - stamp_ns) * 1e-9 / self.memory_s)
+        count = weight * len(logs) * math.exp(-max(0, now - stamp_ns) * 1e-9 / self.memory_s)
         self.heard += count
         if self.heard:
             self._mean += (logs.mean(axis=0) - self._mean) * (count / self.heard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_ros.audio.adaptation import LAG_S, Adaptation
+from mer_ros.audio.adaptation import HOP_S, LAG_S, Adaptation
 from mer_ros.audio.chunk import AudioError, Samples
 from mer_ros.audio.classification import AudioClassifier, with_embeddings
 from mer_ros.emotions import COUNT
@@ -38,9 +38,9 @@ class Answering:
         return f'{embedder.name}@{embedder.version}' if embedder is not None else ''
 
     @property
-    def heard(self) -> float:
-        """How many windows the next answer is beside, faded ones counting less."""
-        return self._voice.heard if self._voice is not None else 0.0
+    def heard_s(self) -> float:
+        """Seconds of speech that the next answer is beside, faded ones counting less."""
+        return HOP_S * self._voice.heard if self._voice is not None else 0.0
 
     def adaptation(self, lag_s: float = 0.0) -> Adaptation | None:
         """Return what adapts this classifier's answers to a new voice; None: it has none."""
@@ -52,13 +52,16 @@ class Answering:
         if self._voice is not None:
             self._voice.reset()
 
-    def answer(self, samples: Samples, stamp_ns: int, memory_s: float) -> Samples:
+    def answer(
+        self, samples: Samples, stamp_ns: int, memory_s: float, hop_s: float = HOP_S
+    ) -> Samples:
         """Return (7,): the answer to a window beside those of some time before, and remember it.
 
         Args:
             samples: (n,) float32, conditioned.
             stamp_ns: of the window.
             memory_s: seconds after which a window counts 1/e; 0: each is answered alone.
+            hop_s: seconds from one window to the next.
 
         Raises:
             ModelError, AudioError: the classifier failed.
@@ -79,7 +82,7 @@ class Answering:
         voice.memory_s = memory_s
         voice.fade(stamp_ns)
         adapted = voice.adapt(answers)
-        voice.add(answers, stamp_ns)
+        voice.add(answers, stamp_ns, hop_s / HOP_S)
         return np.asarray(adapted[0])
 
     def alone(self, batch: Samples) -> Samples:

@@ -133,7 +133,7 @@ class AudioPipeline:
     @property
     def voice_heard_s(self) -> float:
         """Seconds of speech that the answers are beside, faded ones counting less."""
-        return self._answering.heard * self.settings.hop_s
+        return self._answering.heard_s
 
     @property
     def health(self) -> AudioHealth:
@@ -215,7 +215,10 @@ class AudioPipeline:
         self.embedding = None
         if speech >= self.settings.speech_threshold and window.speech.size:
             answer = self._answering.answer(
-                self._conditioned(window), window.stamp_ns, self.settings.voice_memory_s
+                self._conditioned(window),
+                window.stamp_ns,
+                self.settings.voice_memory_s,
+                self.settings.hop_s,
             )
             self.embedding = self._answering.embedding
             estimate = _decided(estimate, answer, assessed.reliability)

@@ -387,6 +387,14 @@ def test_a_window_is_answered_beside_those_of_some_time_before():
     assert pipeline.voice_heard_s == pytest.approx(0.5 * len(before), abs=0.6)
 
 
+@pytest.mark.parametrize('hop_s', [0.25, 0.5, 1.0])
+def test_how_often_windows_come_does_not_change_how_much_was_heard(hop_s):
+    pipeline = voiced(voice_memory_s=8e4, hop_s=hop_s)
+    feed(pipeline, noise(11.02))
+    feed(pipeline, noise(1.02), start_ns=START + 60 * NS)
+    assert pipeline.voice_heard_s == pytest.approx(10.0 + hop_s, abs=0.1)
+
+
 def later(pipeline, start_ns=START):
     """Return the answers to two seconds of sound, and to two a minute after."""
     first = happiness(feed(pipeline, noise(2.02), start_ns=start_ns))
