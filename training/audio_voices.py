@@ -4,8 +4,10 @@ What is *usual* is fitted to what networks said of speakers that they never hear
 ``training/audio_lite.py --fold K`` leaves), half of it neutral, which is how most people talk to a
 robot most of the time. ``--write`` puts it into a card. For each strength and each thing that may
 have been heard before a clip, a row of what the answers are worth then; each fold by what is usual
-in the other ones of ``--choose``. ``--report`` is a fold that nothing is chosen by. Prints one JSON
-line a row.
+in the other ones of ``--choose``, which the temperatures are fitted to as well. ``--report`` is a
+fold that nothing is chosen by. With ``--faces`` each row also has what the answers are worth fused
+with faces that face_lite was not trained on (``training/fusion_pairs.py``). Prints one JSON line a
+row.
 """
 
 from __future__ import annotations
@@ -22,16 +24,20 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
 import numpy as np  # noqa: E402
-from audio_answers import Answers  # noqa: E402
-from audio_evaluation import WindowSet, bootstrap, mean_uar  # noqa: E402
+from audio_answers import Answers, joined  # noqa: E402
+from audio_evaluation import WindowSet, bootstrap, fit_temperatures, mean_uar  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from mer_ros.audio.adaptation import Adaptation, centred  # noqa: E402
 from mer_ros.audio.pooling import pool_clips  # noqa: E402
 from mer_ros.emotions import Emotion  # noqa: E402
+from mer_ros.face.lite import LiteFaceClassifier  # noqa: E402
+from mer_ros.fusion.parameters import ParameterTable  # noqa: E402
+from mer_ros.fusion.recording import fuse_recording, no_context  # noqa: E402
 from mer_ros.metrics import expected_calibration_error, score  # noqa: E402
 from mer_ros.models.calibration import calibrate  # noqa: E402
 from mer_ros.models.card import ModelCard, Voice  # noqa: E402
+from training.fusion_pairs import classified_faces, faces_kept_apart, paired  # noqa: E402
 
 Table = NDArray[np.float32]
 STRENGTH, HALF = 0.3, 10.0
@@ -161,14 +167,28 @@ def worth(fold: Fold, answers: Table, clip_temperature: float) -> dict[str, Any]
     }
 
 
-def read(work: Path, index: int, temperature: float) -> Fold:
-    """Return what the network of a fold said of its speakers.
+class Faces:
+    """Faces that face_lite was not trained on, to be fused with windows of the same emotion.
 
-    Raises:
-        ValueError: it has not been trained.
+    Args:
+        data: folder with face/.
     """
-    found = Answers.read(work / f'fold-{index}.npz')
-    return Fold(calibrate(found.logits, temperature), found.truth)
+
+    def __init__(self, data: Path) -> None:
+        classifier = LiteFaceClassifier()
+        classifier.load()
+        self._faces = classified_faces(classifier, faces_kept_apart(data / 'face'))
+        self._parameters = ParameterTable.read().get('lite+lite')
+
+    def worth(self, fold: Fold, answers: Table) -> dict[str, float]:
+        """Return accuracy and ECE of the faces fused with the answers, each pair by itself."""
+        table = answers.astype(np.float64)
+        table /= table.sum(axis=1, keepdims=True)
+        pairs = paired(self._faces, (table, fold.truth.labels[fold.truth.owner]), 0)
+        nothing = no_context(len(pairs.labels), self._parameters)
+        fused = fuse_recording(pairs.face, pairs.audio, self._parameters, nothing)
+        scores = score(pairs.labels, fused)
+        return {f'fused_{name}': round(scores[name], 3) for name in ('accuracy', 'ece')}
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -178,24 +198,31 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument('--choose', type=int, nargs='+', default=[1, 2, 3], metavar='FOLD')
     parser.add_argument('--report', type=int, metavar='FOLD')
     parser.add_argument('--strengths', type=float, nargs='+', default=[STRENGTH])
-    parser.add_argument('--temperature', type=float, default=1.0, help='of windows')
-    parser.add_argument('--clip-temperature', type=float, default=1.0)
+    parser.add_argument('--faces', type=Path, metavar='DATA', help='folder with face/')
     parser.add_argument('--write', type=Path, metavar='CARD', help='put what is usual there')
     args = parser.parse_args(words)
-    folds = {index: read(args.work, index, args.temperature) for index in args.choose}
-    voice = fit(list(folds.values()))
-    asked = [(index, fold, fit([f for i, f in folds.items() if i != index]))
-             for index, fold in folds.items() if len(folds) > 1]  # fmt: skip
-    if args.report is not None:
-        asked.append((args.report, read(args.work, args.report, args.temperature), voice))
-    for index, fold, usual in asked:
+    indices = [*args.choose, *([] if args.report is None else [args.report])]
+    found = {index: Answers.read(args.work / f'fold-{index}.npz') for index in indices}
+    choosing = joined([found[index] for index in args.choose])
+    window, clip = fit_temperatures(choosing.logits, choosing.truth)
+    folds = {
+        index: Fold(calibrate(each.logits, window), each.truth) for index, each in found.items()
+    }
+    faces = Faces(args.faces) if args.faces else None
+    for index, fold in folds.items():
+        others = [folds[other] for other in args.choose if other != index]
+        if not others:
+            continue
+        usual = fit(others)
         for strength in args.strengths:
             for kind in KINDS:
                 answers = beside(fold, replace(usual, strength=strength), kind)
                 row = {'fold': index, 'strength': strength, 'heard': kind}
-                print(json.dumps(row | worth(fold, answers, args.clip_temperature)), flush=True)
+                row |= worth(fold, answers, clip)
+                row |= faces.worth(fold, answers) if faces else {}
+                print(json.dumps(row), flush=True)
     if args.write:
-        write(args.write, voice)
+        write(args.write, fit([folds[index] for index in args.choose]))
 
 
 def write(path: Path, voice: Voice) -> None:

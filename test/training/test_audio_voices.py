@@ -58,6 +58,17 @@ def test_a_voice_heard_before_is_understood_better_and_another_does_not_help() -
     assert np.array_equal(beside(fold, voice, 'nothing'), fold.probabilities)
 
 
+def test_faces_are_fused_with_windows_of_their_emotion(shared_data: Path) -> None:
+    from audio_voices import Faces, Fold
+
+    logits, truth = answered(3, 0.0)
+    faces = Faces(shared_data)
+    right = faces.worth(Fold(softmax(logits), truth), softmax(logits))
+    guessed = faces.worth(Fold(softmax(logits), truth), np.full_like(logits, 1 / 7))
+    assert right['fused_accuracy'] > guessed['fused_accuracy'] + 0.01 > 0.9
+    assert 0.0 <= right['fused_ece'] < 0.2
+
+
 def test_the_command_prints_rows_and_writes_a_card(
     tmp_path: Path, repository: Path, capsys: Any
 ) -> None:
