@@ -45,11 +45,15 @@ class Placement:
     def describe(self) -> str:
         """Return one line for the log."""
         apart = f'{abs(self.difference_ns) / 1e6:.0f} ms'
-        side = 'behind' if self.difference_ns < 0 else 'ahead of'
+        late = self.difference_ns < 0
+        side = 'behind' if late else 'ahead of'
+        cause = (
+            'after a late stamp, or another clock' if late else 'lost chunk, late stamp or clock'
+        )
         return {
             Continuity.CONTINUES: 'audio continues',
             Continuity.START: 'audio starts',
-            Continuity.DRIFT: f'audio stamps are {apart} {side} the sound: re-anchored',
+            Continuity.DRIFT: f'audio stamps are {apart} {side} the sound ({cause}): re-anchored',
             Continuity.GAP: f'{apart} of audio are missing: windows start anew',
             Continuity.BACKWARD: f'audio stamps jumped back by {apart}: audio starts anew',
             Continuity.RATE: 'audio sample rate changed: windows start anew',
