@@ -70,7 +70,9 @@ class Adaptation:
         elif stamp_ns > before:
             self.heard *= math.exp(-(stamp_ns - before) * 1e-9 / self.memory_s)
         while self._waiting and self._waiting[0][0] <= stamp_ns - self._lag_ns:
-            self._count(*self._waiting.popleft())
+            waited, logs, weight = self._waiting.popleft()
+            age_s = (stamp_ns - waited) * 1e-9
+            self._count(logs, weight * math.exp(-age_s / self.memory_s))
 
     def add(self, probabilities: Samples, stamp_ns: int, weight: float = 1.0) -> None:
         """Hear windows.
@@ -90,12 +92,11 @@ class Adaptation:
         if self._lag_ns:
             self._waiting.append((stamp_ns, logs, weight))
         else:
-            self._count(stamp_ns, logs, weight)
+            self._count(logs, weight)
 
-    def _count(self, stamp_ns: int, logs: Logs, weight: float) -> None:
-        """Take windows of a time into the mean, faded by their age."""
-        now = self._stamp_ns if self._stamp_ns is not None else stamp_ns
-        count = weight * len(logs) * math.exp(-max(0, now - stamp_ns) * 1e-9 / self.memory_s)
+    def _count(self, logs: Logs, weight: float) -> None:
+        """Take windows into the mean, each with a weight."""
+        count = weight * len(logs)
         self.heard += count
         if self.heard:
             self._mean += (logs.mean(axis=0) - self._mean) * (count / self.heard)

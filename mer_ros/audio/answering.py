@@ -38,9 +38,9 @@ class Answering:
         return f'{embedder.name}@{embedder.version}' if embedder is not None else ''
 
     @property
-    def heard_s(self) -> float:
-        """Seconds of speech that the next answer is beside, faded ones counting less."""
-        return HOP_S * self._voice.heard if self._voice is not None else 0.0
+    def heard_s(self) -> float | None:
+        """Seconds of speech that the next answer is beside, faded ones less; None: it has none."""
+        return HOP_S * self._voice.heard if self._voice is not None else None
 
     def adaptation(self, lag_s: float = 0.0) -> Adaptation | None:
         """Return what adapts this classifier's answers to a new voice; None: it has none."""

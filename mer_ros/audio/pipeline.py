@@ -131,9 +131,9 @@ class AudioPipeline:
         return str(getattr(self._classifier, 'chosen', ''))
 
     @property
-    def voice_heard_s(self) -> float:
-        """Seconds of speech that the answers are beside, faded ones counting less."""
-        return self._answering.heard_s
+    def voice_heard_s(self) -> float | None:
+        """Seconds of speech that the answers are beside, faded ones less; None: of no voice."""
+        return self._answering.heard_s if self.settings.voice_memory_s else None
 
     @property
     def health(self) -> AudioHealth:

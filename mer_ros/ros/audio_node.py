@@ -140,7 +140,8 @@ class AudioEmotion(EmotionNode):
             values['models'] = self._pipeline.models
             values['runs_on'] = self._pipeline.chosen
             values['embeddings'] = self._pipeline.embedder or 'off'
-            values['voice_heard_s'] = round(self._pipeline.voice_heard_s, 1)
+            heard = self._pipeline.voice_heard_s
+            values['voice_heard_s'] = 'off' if heard is None else round(heard, 1)
             values.update(asdict(self._pipeline.health))
         if self._source is not None:
             values.update(self._source.figures())

@@ -70,6 +70,7 @@ def test_a_voice_heard_before_is_answered_otherwise(graph: Any, clip: Path) -> N
 
 def test_without_memory_a_clip_said_again_is_answered_alike(graph: Any, clip: Path) -> None:
     graph.start(AudioEmotion, voice_memory_s=0.0)
+    graph.diagnosis(lambda _, values: values.get('voice_heard_s') == 'off', 'that nothing is kept')
     speaker = Speaker(graph, clip)
     first, second = speaker.say(), speaker.say()
     assert second == pytest.approx(first, abs=1e-3)
