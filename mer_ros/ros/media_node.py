@@ -5,30 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import cv2
-import numpy as np
-from audio_common_msgs.msg import AudioDataStamped, AudioInfo
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, Image
 
 from mer_ros.media.opener import open_source
-from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, Source, VideoFrame, is_device
-from mer_ros.ros import qos
-from mer_ros.ros.conversions import to_time
+from mer_ros.media.sources import AudioBlock, MediaError, Source, VideoFrame, is_device
 from mer_ros.ros.counters import Quantiles, Rate
 from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.errors import NodeError, ParameterError
-from mer_ros.ros.media_messages import (
-    audio_info_message,
-    audio_message,
-    compressed_message,
-    image_message,
-)
+from mer_ros.ros.media_outputs import Offer, Outputs
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.parameter_spec import Values
 from mer_ros.ros.parameters import NODES
@@ -41,19 +27,6 @@ SETTLE_S = 0.3
 
 FAREWELL_S = 0.5
 """How long the last messages get before the process ends."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What the sources together give.
-
-    Attributes:
-        pictures: whether there are any.
-        sound: its format; None without.
-    """
-
-    pictures: bool
-    sound: AudioFormat | None
 
 
 class MediaSource(EmotionNode):
@@ -71,8 +44,7 @@ class MediaSource(EmotionNode):
         self._stop = threading.Event()
         self._ended = 0
         self._problem = ''
-        self._outputs: dict[str, Any] = {}
-        self._offer = Offer(False, None)
+        self._outputs = Outputs(self)
 
     # Lifecycle.
 
@@ -87,26 +59,13 @@ class MediaSource(EmotionNode):
     def configure(self) -> None:
         """Look at what the sources give and make the publishers for it."""
         sources = self._open()
-        self._offer = Offer(
+        offer = Offer(
             any(source.frame_rate > 0 for source in sources),
             next((source.audio_format for source in sources if source.audio_format), None),
         )
         for source in sources:
             source.close()
-        make = self.create_publisher
-        if self._offer.pictures:
-            profile = qos.image(self.values.text('image_reliability'))
-            self._outputs['image'] = make(Image, 'image_raw', profile)
-            if self.values.flag('compressed'):
-                topic = f'{self._outputs["image"].topic_name}/compressed'
-                self._outputs['compressed'] = make(CompressedImage, topic, profile)
-        if self._offer.sound is not None:
-            self._outputs['audio'] = make(AudioDataStamped, 'audio_stamped', qos.audio(True))
-            info = make(AudioInfo, 'audio_info', qos.audio_info(True))
-            info.publish(audio_info_message(self._offer.sound))
-            self._outputs['info'] = info
-        if self.values.flag('publish_clock'):
-            self._outputs['clock'] = make(Clock, '/clock', 10)
+        self._outputs.open(offer)
 
     def activate(self) -> None:
         """Open the sources and make a thread for each, which plays it once the node is active."""
@@ -129,9 +88,7 @@ class MediaSource(EmotionNode):
 
     def cleanup(self) -> None:
         """Take the publishers away."""
-        for publisher in self._outputs.values():
-            self.destroy_publisher(publisher)
-        self._outputs = {}
+        self._outputs.close()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Configure; without a source the process may end at once."""
@@ -213,11 +170,10 @@ class MediaSource(EmotionNode):
             for due_s, item in items:
                 if not start_ns:
                     start_ns, begun = time.time_ns(), time.monotonic()
-                while 'clock' in self._outputs and tick_s <= due_s:
+                while self._outputs.has_clock and tick_s <= due_s:
                     if self._stop.wait(max(begun + tick_s / rate - time.monotonic(), 0.0)):
                         return
-                    stamp = to_time(start_ns + round(tick_s * 1e9))
-                    self._outputs['clock'].publish(Clock(clock=stamp))
+                    self._outputs.publish_clock(start_ns + round(tick_s * 1e9))
                     tick_s += CLOCK_PERIOD_S
                 due = begun + due_s / rate
                 if self._stop.wait(max(due - time.monotonic(), 0.0)):
@@ -229,36 +185,15 @@ class MediaSource(EmotionNode):
         if not self.context.ok():
             return
         if isinstance(item, AudioBlock):
-            frame_id = self.values.text('audio_frame_id')
-            self._outputs['audio'].publish(audio_message(item.samples, stamp_ns, frame_id))
+            self._outputs.publish_audio(item, stamp_ns)
             self.blocks.tick()
-            if not self._offer.pictures:
+            if not self._outputs.offer.pictures:
                 self.results.tick()
             return
-        image = self._limited(item.image_bgr)
-        frame_id = self.values.text('frame_id')
-        compressed = self._outputs.get('compressed')
-        if compressed is not None:
-            quality = self.values.integer('jpeg_quality')
-            compressed.publish(compressed_message(image, stamp_ns, frame_id, quality))
-        if compressed is None or self._outputs['image'].get_subscription_count():
-            self._outputs['image'].publish(image_message(image, stamp_ns, frame_id))
+        self._outputs.publish_image(item.image_bgr, stamp_ns)
         self.images.tick()
         self.results.tick()
         self.latency(stamp_ns)
-
-    def _limited(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the image, made smaller when it is larger than the limits."""
-        height, width = image.shape[:2]
-        factor = min(
-            1.0,
-            (self.values.integer('max_width') or width) / width,
-            (self.values.integer('max_height') or height) / height,
-        )
-        if factor == 1.0:
-            return image
-        size = (max(round(width * factor), 1), max(round(height * factor), 1))
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def _await_subscribers(self) -> None:
         """Wait until what is offered is subscribed, or for as long as the parameter says."""
@@ -266,27 +201,13 @@ class MediaSource(EmotionNode):
         if not patience:
             return
         end = time.monotonic() + patience
-        while self._unheard():
+        while unheard := self._outputs.unheard():
             if time.monotonic() > end:
-                self.get_logger().warning(f'nobody subscribes to {", ".join(self._unheard())}')
+                self.get_logger().warning(f'nobody subscribes to {", ".join(unheard)}')
                 return
             if self._stop.wait(0.02):
                 return
         self._stop.wait(SETTLE_S)
-
-    def _unheard(self) -> list[str]:
-        """Return the offered topics that have no subscriber."""
-        groups = [('image', 'compressed'), ('audio',)]
-        return [
-            str(self._outputs[group[0]].topic_name)
-            for group in groups
-            if group[0] in self._outputs
-            and not any(
-                self._outputs[each].get_subscription_count()
-                for each in group
-                if each in self._outputs
-            )
-        ]
 
     def _end(self, status: int) -> None:
         """End the process when that is wanted at the end of a file."""
