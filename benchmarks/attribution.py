@@ -158,7 +158,7 @@ def owners(
 ) -> Iterator[tuple[int, str]]:
     """Yield stamp and subject of the voice for each frame of speech, a second after its onset."""
     settings = settings or FusionSettings()
-    sequencer = Sequencer(FusionEngine(settings, ParameterTable.read()), settings, 0.0)
+    sequencer = Sequencer(FusionEngine(settings, ParameterTable.read()), 0.0)
     late = SECOND // 12
     events: list[tuple[int, int, EstimateArray | AudioFeatures]] = []
     events += [(array.stamp_ns, 0, array) for array in faces]

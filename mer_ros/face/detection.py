@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +27,18 @@ class Detection:
     box: NDArray[np.float32]
     score: float
     landmarks: NDArray[np.float32] | None = None
+
+
+def without_bad_landmarks(detection: Detection) -> Detection:
+    """Return the detection, without landmarks that cannot be those of a face.
+
+    One face whose points coincide or are no numbers must not cost the image its other faces; its
+    box will do.
+    """
+    points = detection.landmarks
+    if points is None or (np.isfinite(points).all() and float(np.ptp(points, axis=0).max()) > 1.0):
+        return detection
+    return replace(detection, landmarks=None)
 
 
 class Detector(Protocol):

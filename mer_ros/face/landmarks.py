@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mer_ros.face.detection import Detection, Image
 
-POINTS = 68
 _RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
 _UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]  # its inner edge, from right to left
 

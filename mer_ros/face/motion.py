@@ -85,7 +85,7 @@ class MouthMotion:
         return talking(*self._levels.tolist())
 
     def _smoothed(self, motion: NDArray[np.float64], stamp_ns: int) -> NDArray[np.float64]:
-        elapsed = (stamp_ns - self._stamp_ns) / 1e9
+        elapsed = max((stamp_ns - self._stamp_ns) / 1e9, 0.0)
         self._stamp_ns = stamp_ns
         if self._levels is None:
             return motion

@@ -13,7 +13,7 @@ from mer_ros.emotions import valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality, no_points
 from mer_ros.face.alignment import crop
 from mer_ros.face.classification import FaceClassifier, FaceScores
-from mer_ros.face.detection import Detection, Detector, Image, checked
+from mer_ros.face.detection import Detection, Detector, Image, checked, without_bad_landmarks
 from mer_ros.face.embedding import FaceEmbedder, FaceEmbedding
 from mer_ros.face.landmarks import Landmarker
 from mer_ros.face.motion import MOTION_SIZE, MouthMotion
@@ -21,7 +21,7 @@ from mer_ros.face.points import LandmarkNet
 from mer_ros.face.quality import assess
 from mer_ros.face.recognition import Recognition
 from mer_ros.face.settings import FaceSettings
-from mer_ros.face.tracking import Track, Tracker
+from mer_ros.face.tracking import JUMP_NS, Track, Tracker
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class FacePipeline:
     def process(self, image_bgr: Image, stamp_ns: int, frame_id: str = '') -> EstimateArray:
         """Estimate the emotion of every face of one image.
 
-        A stamp before the last one (a looped bag) resets first.
+        A stamp more than a second before the last one (a looped bag) resets first.
 
         Args:
             image_bgr: (H, W, 3) uint8.
@@ -141,7 +141,7 @@ class FacePipeline:
             ModelError: a model is not loaded, or failed.
         """
         image = checked(image_bgr)
-        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
+        if self._stamp_ns is not None and stamp_ns < self._stamp_ns - JUMP_NS:
             self.reset()
         self._stamp_ns = stamp_ns
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -167,7 +167,7 @@ class FacePipeline:
     def _faces(self, image: Image, grey: NDArray[np.uint8]) -> list[_Face]:
         height, width = grey.shape
         found = [
-            detection
+            without_bad_landmarks(detection)
             for detection in self._detector.detect(image)
             if detection.score >= self._settings.min_score
             and min(detection.box[2:]) >= self._settings.min_face

@@ -15,6 +15,9 @@ from scipy.optimize import linear_sum_assignment
 
 from mer_ros.face.detection import Detection
 
+JUMP_NS = 1_000_000_000
+"""A stamp further back begins anew (a looped bag); less is jitter, or a clock being set."""
+
 _FORBIDDEN = 1e3
 _VELOCITY_S = 0.3  # time constant of the estimate of motion
 _SLOWEST_NS = 5_000_000_000  # after longer somebody else may stand there
@@ -81,7 +84,7 @@ class Tracker:
     def update(self, detections: Sequence[Detection], stamp_ns: int) -> list[Track]:
         """Take the faces of one image.
 
-        A stamp before the last one means that time has jumped back: everything is forgotten.
+        A stamp more than ``JUMP_NS`` before the last one is a new start: everything is forgotten.
 
         Args:
             detections: the faces found.
@@ -90,7 +93,7 @@ class Tracker:
         Returns:
             The track of each detection, in their order.
         """
-        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
+        if self._stamp_ns is not None and stamp_ns < self._stamp_ns - JUMP_NS:
             self.reset()
         before_ns, self._stamp_ns = self._stamp_ns, stamp_ns
         # Whoever was in the image before has not been missed yet, however slow the images come.
@@ -166,7 +169,7 @@ class Tracker:
         box = track.detection.box.astype(np.float64)
         if self._predict:
             # Beyond a few tenths of a second a straight line says less than the last place.
-            elapsed = min((stamp_ns - track.last_ns) / 1e9, _VELOCITY_S)
+            elapsed = min(max((stamp_ns - track.last_ns) / 1e9, 0.0), _VELOCITY_S)
             box[:2] += track.velocity * elapsed
         return box
 

@@ -51,7 +51,7 @@ SAME_PLACE = 0.3
 """Overlap (IoU) from which a new face stands where a lost one was."""
 
 CUELESS_S = 1.0
-"""A face that has been in view for this long without a cue of its mouth will not give one."""
+"""A face that has been in view for this long without a cue of its mouth gives none (any more)."""
 
 LIKELY_SPEECH = 0.5
 """Speech probability from which there is a voice to bind."""
@@ -87,20 +87,29 @@ class Attribution:
 @dataclass(frozen=True)
 class _Track:
     score: float
-    has_cue: bool
+    cue_ns: int | None
     roi: Box
     first_ns: int
     seen_ns: int
     mouth: MouthTrace
     envelope: float = 0.0
 
+    @property
+    def has_cue(self) -> bool:
+        """Whether the mouth has told anything of late."""
+        return self.cue_ns is not None
+
 
 class Attributor:
-    """Follows the scores of the visible faces."""
+    """Follows the scores of the visible faces.
+
+    Attributes:
+        settings: may be replaced at any time.
+    """
 
     def __init__(self, settings: FusionSettings) -> None:
         """Start with nobody in view."""
-        self._settings = settings
+        self.settings = settings
         self._tracks: dict[str, _Track] = {}
         self._bound: str | None = None
         self._stamp_ns: int | None = None
@@ -115,9 +124,15 @@ class Attributor:
         }
 
     def update(
-        self, faces: Sequence[VisibleFace], speech_probability: float, stamp_ns: int
+        self, faces: Sequence[VisibleFace] | None, speech_probability: float, stamp_ns: int
     ) -> Attribution:
-        """Take in the faces of one image and what is known of the sound by then."""
+        """Take in the faces of one image and what is known of the sound by then.
+
+        Args:
+            faces: in view; None when there is no image, but only a voice of this stamp.
+            speech_probability: 0..1.
+            stamp_ns: of the image, or of the voice.
+        """
         step = 0.0
         if faces:
             # Late faces may be older than a voice without faces before them: only faces step on.
@@ -125,19 +140,20 @@ class Attributor:
                 passed = (stamp_ns - self._stamp_ns) / NANOSECONDS
                 step = min(max(passed, 0.0), LONGEST_STEP_S)
             self._stamp_ns = stamp_ns
-        visible = {face.subject_id for face in faces}
-        for face in sorted(faces, key=lambda face: face.subject_id):
+        visible = {face.subject_id for face in faces or ()}
+        for face in sorted(faces or (), key=lambda face: face.subject_id):
             track = self._tracks.get(face.subject_id) or self._inherit(face, visible, stamp_ns)
             self._tracks[face.subject_id] = _advance(
                 track, face, speech_probability, step, stamp_ns
             )
-        self._forget(stamp_ns)
+        if faces is not None:  # the voice may be of another clock, far ahead of the faces
+            self._forget(stamp_ns)
         heard = self._posterior(sorted(visible), stamp_ns)
         self._bind(heard, speech_probability, visible, stamp_ns)
         return Attribution(heard, self._bound)
 
     def _inherit(self, face: VisibleFace, visible: set[str], stamp_ns: int) -> _Track:
-        limit = self._settings.follow_s * NANOSECONDS
+        limit = self.settings.follow_s * NANOSECONDS
         for name in sorted(self._tracks):
             lost = self._tracks[name]
             if (
@@ -149,16 +165,16 @@ class Attributor:
                 if self._bound == name:
                     self._bound = face.subject_id
                 return lost
-        return _Track(0.0, False, face.roi, stamp_ns, stamp_ns, MouthTrace())
+        return _Track(0.0, None, face.roi, stamp_ns, stamp_ns, MouthTrace())
 
     def _forget(self, stamp_ns: int) -> None:
-        limit = self._settings.forget_s * NANOSECONDS
+        limit = self.settings.forget_s * NANOSECONDS
         self._tracks = {
             name: track for name, track in self._tracks.items() if stamp_ns - track.seen_ns <= limit
         }
 
     def _posterior(self, visible: list[str], stamp_ns: int) -> dict[str, float]:
-        prior = self._settings.lone_face_prior
+        prior = self.settings.lone_face_prior
         if len(visible) == 1 and not self._tracks[visible[0]].has_cue:
             track = self._tracks[visible[0]]
             cueless = track.seen_ns - track.first_ns >= CUELESS_S * NANOSECONDS
@@ -176,7 +192,7 @@ class Attributor:
     def _bind(
         self, heard: dict[str, float], speech: float, visible: set[str], stamp_ns: int
     ) -> None:
-        settings = self._settings
+        settings = self.settings
         if self._bound is not None:
             if self._bound in visible:
                 if heard[self._bound] < settings.release_threshold:
@@ -197,7 +213,10 @@ class Attributor:
 
 
 def _advance(track: _Track, face: VisibleFace, speech: float, step: float, stamp_ns: int) -> _Track:
-    has_cue = track.has_cue or face.speaking > 0.0
+    cue_ns = stamp_ns if face.speaking > 0.0 else track.cue_ns
+    if cue_ns is not None and stamp_ns - cue_ns >= CUELESS_S * NANOSECONDS:
+        # It has stopped to tell anything: what it told no longer holds.
+        return _Track(0.0, None, face.roi, track.first_ns, stamp_ns, MouthTrace())
     score = track.score * math.exp(-step / FADE_S)
     if face.speaking > 0.0:
         cue = _logit(face.speaking, CUE_LIMIT)
@@ -205,7 +224,7 @@ def _advance(track: _Track, face: VisibleFace, speech: float, step: float, stamp
         score += speech * GAIN_PER_S * cue * step
         score -= (1.0 - speech) * SILENT_GAIN_PER_S * max(cue, 0.0) * step
     score = min(max(score, -SCORE_LIMIT), SCORE_LIMIT)
-    return replace(track, score=score, has_cue=has_cue, roi=face.roi, seen_ns=stamp_ns)
+    return replace(track, score=score, cue_ns=cue_ns, roi=face.roi, seen_ns=stamp_ns)
 
 
 def _logit(probability: float, limit: float) -> float:

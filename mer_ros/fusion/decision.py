@@ -53,11 +53,16 @@ def threshold(level: float, reliability: float, adaptation: float) -> float:
 
 
 class SubjectState:
-    """Smoothed evidence and present label of one subject."""
+    """Smoothed evidence and present label of one subject.
+
+    Attributes:
+        settings: may be replaced at any time.
+        stamp_ns: of the newest evidence; None before the first.
+    """
 
     def __init__(self, settings: FusionSettings) -> None:
         """Start knowing nothing."""
-        self._settings = settings
+        self.settings = settings
         self._evidence: Table = np.zeros(COUNT, np.float64)
         self._reliability = 0.0
         self._label = UNKNOWN
@@ -75,7 +80,7 @@ class SubjectState:
         """
         self._smooth(evidence, reliability, stamp_ns)
         logits = self._evidence.copy()
-        logits[Emotion.NEUTRAL] += self._settings.neutral_bias
+        logits[Emotion.NEUTRAL] += self.settings.neutral_bias
         probabilities = posterior(logits, prior)
         label = self._decide(probabilities, reliability, stamp_ns)
         if label != self._label:
@@ -85,7 +90,7 @@ class SubjectState:
         return Decision(label, probabilities, float(probabilities[label]), self._since_ns)
 
     def _smooth(self, evidence: Table, reliability: float, stamp_ns: int) -> None:
-        tau = self._settings.smoothing_s
+        tau = self.settings.smoothing_s
         gain = 1.0
         if self.stamp_ns is None:
             self._since_ns = stamp_ns
@@ -98,7 +103,7 @@ class SubjectState:
         self.stamp_ns = stamp_ns
 
     def _decide(self, probabilities: Table, reliability: float, stamp_ns: int) -> int:
-        settings = self._settings
+        settings = self.settings
         if reliability <= 0.0 or self._reliability < settings.unknown_below:
             return UNKNOWN
         best = int(probabilities.argmax())

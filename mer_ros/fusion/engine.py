@@ -48,7 +48,7 @@ class FusionEngine:
 
     Attributes:
         note: what a user should know about the parameters in use; '' if nothing.
-        jumps: how often a stream went back in time.
+        late: how many results were left out, being older than one before them.
     """
 
     def __init__(self, settings: FusionSettings, parameters: ParameterTable) -> None:
@@ -56,9 +56,20 @@ class FusionEngine:
         self._settings = settings
         self._table = parameters
         self.note = ''
-        self.jumps = 0
+        self.late = 0
         self._hearing = Hearing(settings)
         self.reset()
+
+    @property
+    def settings(self) -> FusionSettings:
+        """What is set; a change holds from the next result on, and nothing is forgotten."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: FusionSettings) -> None:
+        self._settings = self._hearing.settings = self._attributor.settings = settings
+        for subject in self._states.values():
+            subject.settings = settings
 
     def reset(self) -> None:
         """Forget everything but the settings and the parameters."""
@@ -113,17 +124,16 @@ class FusionEngine:
         return _nanoseconds(self._settings.face_timeout_s) + self._late_ns
 
     def add_face(self, array: EstimateArray) -> list[EstimateArray]:
-        """Take in a face array; return the fused array for its stamp, or nothing for a repetition.
+        """Take in a face array; return the fused one, or nothing where it is told twice or late.
 
         Raises:
             FusionError: something in it is not what the message promises; nothing was changed.
         """
         check_array(array)
         arrival = self._face_stream.arrive(array.stamp_ns)
-        if arrival is Arrival.REPEATED:
+        if self._told_before(arrival):
             return []
         if arrival is Arrival.JUMPED_BACK:
-            self.jumps += 1
             self._hearing.clear()
             self._forget_subjects()
         if self._alone_ns is not None and array.stamp_ns < self._alone_ns:
@@ -148,10 +158,9 @@ class FusionEngine:
         """
         check_array(array)
         arrival = self._hearing.add_audio(array)
-        if arrival is Arrival.REPEATED:
+        if self._told_before(arrival):
             return []
         if arrival is Arrival.JUMPED_BACK:
-            self.jumps += 1
             face = self._face_stream.newest_ns
             if face is None or face - array.stamp_ns > _nanoseconds(self._settings.forget_s):
                 self._face_stream.clear()
@@ -163,6 +172,10 @@ class FusionEngine:
         self._alone_ns = array.stamp_ns
         return [self._fuse(None, array, array.stamp_ns)]
 
+    def _told_before(self, arrival: Arrival) -> bool:
+        self.late += arrival is Arrival.LATE
+        return arrival in (Arrival.REPEATED, Arrival.LATE)
+
     def _fuse(
         self, face: EstimateArray | None, audio: EstimateArray | None, stamp_ns: int
     ) -> EstimateArray:
@@ -170,9 +183,11 @@ class FusionEngine:
         speech = float(audio.speech_probability) if audio is not None else 0.0
         faces = face.estimates if face is not None else ()
         seen = [VisibleFace(item.subject_id, float(item.speaking), item.roi) for item in faces]
+        if face is not None:  # the voice may be of another clock, far ahead of the faces
+            self._drop_old(stamp_ns)
         for envelope in self._hearing.take_envelopes(stamp_ns):
             self._attributor.hear(envelope)
-        attribution = self._attributor.update(seen, speech, stamp_ns)
+        attribution = self._attributor.update(seen if face is not None else None, speech, stamp_ns)
         voice = self._voice(audio, stamp_ns, parameters)
         estimates = [
             self._fuse_face(item, voice, attribution, speech, stamp_ns, parameters)
@@ -183,7 +198,6 @@ class FusionEngine:
             template = Estimate(owner if owner is not None else AUDIO_SUBJECT, speaking=speech)
             combination = combine(None, voice, parameters)
             estimates.append(self._decide(template, combination, stamp_ns, parameters))
-        self._drop_old(stamp_ns)
         used = Modality.NONE
         for estimate in estimates:
             for item in estimate.evidence:
@@ -205,12 +219,12 @@ class FusionEngine:
     def _parameters(
         self, face: EstimateArray | None, audio: EstimateArray | None
     ) -> FusionParameters:
-        key, note = self._table.find(
+        parameters, note = self._table.find(
             face.models if face is not None else (), audio.models if audio is not None else ()
         )
         if face is not None and audio is not None:
             self.note = note
-        return self._table.get(key)
+        return parameters
 
     def _voice(
         self, audio: EstimateArray | None, stamp_ns: int, parameters: FusionParameters

@@ -34,18 +34,26 @@ class Hearing:
     A face of stamp t goes with what was heard until t - ``audio_delay_s``.
 
     Attributes:
+        settings: may be replaced at any time.
         envelopes_expected: whether envelopes are waited for before the first has come.
     """
 
     def __init__(self, settings: FusionSettings) -> None:
         """Start with nothing heard."""
+        self.settings = settings
         self.envelopes_expected = False
-        self._delay_ns = round(settings.audio_delay_s * NANOSECONDS)
-        self._timeout_ns = round(settings.audio_timeout_s * NANOSECONDS)
         self._audio_stream = Stream()
         self._envelope_stream = Stream()
         self._audio: deque[EstimateArray] = deque(maxlen=KEPT)
         self._envelopes: deque[AudioFeatures] = deque(maxlen=KEPT)
+
+    @property
+    def _delay_ns(self) -> int:
+        return round(self.settings.audio_delay_s * NANOSECONDS)
+
+    @property
+    def _timeout_ns(self) -> int:
+        return round(self.settings.audio_timeout_s * NANOSECONDS)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -55,20 +63,20 @@ class Hearing:
         self._envelopes.clear()
 
     def add_audio(self, array: EstimateArray) -> Arrival:
-        """Keep an audio result; a stamp that goes back clears those before."""
+        """Keep an audio result, unless told twice or late; a new start clears those before."""
         arrival = self._audio_stream.arrive(array.stamp_ns)
         if arrival is Arrival.JUMPED_BACK:
             self._audio.clear()
-        if arrival is not Arrival.REPEATED:
+        if arrival in (Arrival.NEW, Arrival.JUMPED_BACK):
             self._audio.append(array)
         return arrival
 
     def add_envelope(self, features: AudioFeatures) -> None:
-        """Keep an envelope; a stamp that goes back clears those before."""
+        """Keep an envelope, unless it is told twice or late; a new start clears those before."""
         arrival = self._envelope_stream.arrive(features.stamp_ns)
         if arrival is Arrival.JUMPED_BACK:
             self._envelopes.clear()
-        if arrival is not Arrival.REPEATED:
+        if arrival in (Arrival.NEW, Arrival.JUMPED_BACK):
             self._envelopes.append(features)
 
     def audio_for(self, stamp_ns: int) -> EstimateArray | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +175,40 @@ class ParameterTable:
             )
         return self._entries[name]
 
-    def find(self, face_models: Iterable[str], audio_models: Iterable[str]) -> tuple[str, str]:
-        """Return (key, note) for two arrays' ``models``; the note is '' when the key was fitted.
+    def find(
+        self, face_models: Iterable[str], audio_models: Iterable[str]
+    ) -> tuple[FusionParameters, str]:
+        """Return (parameters, note) for two arrays' ``models``; the note is '' when all is fitted.
 
-        A pair is only looked for when both sides are named; one side alone needs no pair.
+        Where one side is not named, or the pair was not fitted, what is known of a backend by its
+        first entry holds all the same: its temperature, and of the face's, or of a voice alone,
+        the priors. So nothing changes for a face when a voice comes that says nothing.
         """
         face, audio = backend(face_models, 'face'), backend(audio_models, 'audio')
-        if not face or not audio:
-            return FALLBACK, ''
         key = f'{face}+{audio}'
         if key in self._entries:
-            return key, ''
-        return FALLBACK, f'nothing was fitted for {key}: default fusion parameters are used'
+            return self._entries[key], ''
+        default = self._entries[FALLBACK]
+        of_face = self._first(lambda one, other: one == face) or default
+        of_audio = self._first(lambda one, other: other == audio) or default
+        prior = (of_face if face else of_audio).prior
+        found = replace(
+            default,
+            face_temperature=of_face.face_temperature,
+            audio_temperature=of_audio.audio_temperature,
+            # A backend's own training prior counts where the deployed one was chosen with it.
+            face_prior=of_face.face_prior if face else prior,
+            audio_prior=prior if face else of_audio.audio_prior,
+            prior=prior,
+        )
+        if not face or not audio:
+            return found, ''
+        return found, f'nothing was fitted for {key}: default weights are used'
+
+    def _first(self, wanted: Callable[[str, str], bool]) -> FusionParameters | None:
+        """Return the first entry of which (face, audio) is wanted."""
+        for key, entry in self._entries.items():
+            face, plus, audio = key.partition('+')
+            if plus and wanted(face, audio):
+                return entry
+        return None

@@ -20,7 +20,6 @@ from mer_ros.fusion.combination import check_array
 from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.envelope import check_envelope
-from mer_ros.fusion.settings import FusionSettings
 from mer_ros.fusion.streams import Laps
 
 if TYPE_CHECKING:
@@ -41,12 +40,9 @@ class Sequencer:
         hold_s: a result is held for at most this long; may change at any time.
     """
 
-    def __init__(
-        self, engine: FusionEngine, settings: FusionSettings, hold_s: float = 0.05
-    ) -> None:
+    def __init__(self, engine: FusionEngine, hold_s: float = 0.05) -> None:
         """Hold a result for at most ``hold_s`` of the clock that ``now_s`` is read from."""
         self._engine = engine
-        self._delay_ns = round(settings.audio_delay_s * NANOSECONDS)
         self.hold_s = hold_s
         self._faces: deque[Waiting] = deque()
         self._audios: deque[Waiting] = deque()
@@ -96,12 +92,6 @@ class Sequencer:
         waiting = [queue for queue in waiting if self._current(queue)] or waiting
         return min(queue[0][1] for queue in waiting) + self.hold_s if waiting else None
 
-    def clear(self) -> None:
-        """Drop what is held."""
-        self._faces.clear()
-        self._audios.clear()
-        self._envelopes.clear()
-
     def poll(self, now_s: float) -> list[EstimateArray]:
         """Return the fused arrays that can be published at this time."""
         fused: list[EstimateArray] = []
@@ -149,4 +139,5 @@ class Sequencer:
     def _before_faces(self, item: EstimateArray | AudioFeatures) -> bool:
         if not self._current(self._faces):
             return True
-        return item.stamp_ns + self._delay_ns <= self._faces[0][0].stamp_ns
+        delay_ns = round(self._engine.settings.audio_delay_s * NANOSECONDS)
+        return item.stamp_ns + delay_ns <= self._faces[0][0].stamp_ns

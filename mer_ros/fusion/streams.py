@@ -1,4 +1,4 @@
-"""Bookkeeping of one input stream by its stamps: what is new, told twice, or from a new start."""
+"""Bookkeeping of one input stream by its stamps: what is new, told twice, late, or a new start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 REPEAT_NS = 1_000_000_000
-"""A stamp seen within this span before the newest one is a repetition, not a jump back."""
+"""A stamp within this span before the newest one is told twice or late, and no new start."""
 
 PERIODS = 5
 """Intervals of which the shortest is the period: one that skipped a result is no longer period."""
@@ -18,6 +18,7 @@ class Arrival(Enum):
 
     NEW = 'new'
     REPEATED = 'repeated'
+    LATE = 'late'
     JUMPED_BACK = 'jumped back'
 
 
@@ -44,11 +45,13 @@ class Stream:
         self._recent.clear()
 
     def arrive(self, stamp_ns: int) -> Arrival:
-        """Take note of a stamp and say what it is; a repetition leaves no trace."""
+        """Take note of a stamp and say what it is; one told twice or late leaves no trace."""
         newest = self.newest_ns
         if newest is not None and stamp_ns <= newest:
             if stamp_ns in self._recent:
                 return Arrival.REPEATED
+            if stamp_ns >= newest - REPEAT_NS:
+                return Arrival.LATE
             self.clear()
             self._remember(stamp_ns)
             return Arrival.JUMPED_BACK
@@ -83,7 +86,7 @@ class Laps:
     def clock_jumped(self, now_ns: int) -> None:
         """Take note that the clock went back to a time: what is later than it has ended.
 
-        Without this a stream that goes back by less than a second is taken for repetitions.
+        Without this, what goes back by less than a second is taken for told twice, or late.
         """
         self._ended = {stream for stream, newest in self._newest.items() if newest > now_ns}
 

@@ -33,6 +33,7 @@ class OnnxModel:
 
     def __init__(self, model: Path | bytes, threads: int = 1) -> None:
         self._title = model.name if isinstance(model, Path) else 'model'
+        self._where = str(model) if isinstance(model, Path) else 'the model'
         if threads < 1:
             raise ModelError(f'threads is {threads}; set it to 1 or more')
         if isinstance(model, Path) and not model.is_file():
@@ -51,8 +52,8 @@ class OnnxModel:
             )
         except Exception as error:  # onnxruntime's exceptions share no base class of their own
             raise ModelError(
-                f'ONNX Runtime cannot load {self._title}: {_first_line(error)}; '
-                'check it with `mer models verify`'
+                f'ONNX Runtime cannot load {self._where}: {_first_line(error)}; '
+                'delete the file and get the model again (`mer models list` says how)'
             ) from error
         self.inputs: dict[str, tuple[int | str, ...]] = {
             node.name: tuple(node.shape) for node in self._session.get_inputs()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -24,9 +26,14 @@ from mer_ros.ros.worker import Worker
 TOPIC = 'emotion/debug_image'
 LOOK_S = 0.2
 KEPT_IMAGES = 30
-UNSEEN_NS = 500_000_000
-"""Without a fused face result for this long, images are shown as they come; a result is drawn on
-an image whose stamp is no further from its own."""
+NEAR_NS = 500_000_000
+"""A result is drawn on an image whose stamp is no further from its own."""
+
+UNSEEN_S = 1.0
+"""Without a fused face result to draw for this long, images are shown as they come."""
+
+JUMP_NS = 1_000_000_000
+"""Images further back than this are of a new start, and no longer older than what was drawn."""
 
 
 class DebugImage:
@@ -46,7 +53,8 @@ class DebugImage:
         self._worker: Worker[tuple[Any, Scene]] | None = None
         self._pacer = Pacer()
         self._images: OrderedDict[int, Any] = OrderedDict()
-        self._fused_ns = 0
+        self._offered_s = -math.inf
+        self._drawn_ns = 0
         self._lock = threading.Lock()
         self.published = Rate()
         self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
@@ -61,12 +69,12 @@ class DebugImage:
         """Draw the image of a stamp, whose faces have been fused now; from any thread."""
         with self._lock:
             worker = self._worker
-            self._fused_ns = stamp_ns
             # The nearest, not the one before: an image without a stamp comes here a little earlier
             # or later than to the face node. It is paced by its own stamp, as where it arrives.
             nearest = min(self._images, key=lambda key: abs(key - stamp_ns), default=None)
-            if worker is None or nearest is None or abs(nearest - stamp_ns) > UNSEEN_NS:
+            if worker is None or nearest is None or abs(nearest - stamp_ns) > NEAR_NS:
                 return
+            self._offered_s = time.monotonic()
             if not self._due(nearest):
                 return
             image = self._images[nearest]
@@ -115,16 +123,25 @@ class DebugImage:
             worker = self._worker
             if self._images and stamp_ns < next(reversed(self._images)):
                 self._images.clear()
+            if stamp_ns < self._drawn_ns - JUMP_NS:
+                self._drawn_ns = 0
             self._images[stamp_ns] = message
             while len(self._images) > KEPT_IMAGES:
                 self._images.popitem(last=False)
-            unseen = abs(stamp_ns - self._fused_ns) > UNSEEN_NS
+            # By the clock, not by stamps: results that are merely late are still to be drawn.
+            unseen = time.monotonic() - self._offered_s > UNSEEN_S
             due = unseen and self._due(stamp_ns)
         if due and worker is not None:
             worker.put((message, self._scene(stamp_ns)))
 
     def _due(self, stamp_ns: int) -> bool:
-        return self._pacer.due(stamp_ns, self._node.values.number('debug_rate'))
+        """Say whether an image is to be drawn now: at the rate asked for, never back in time."""
+        if stamp_ns < self._drawn_ns:
+            return False
+        if not self._pacer.due(stamp_ns, self._node.values.number('debug_rate')):
+            return False
+        self._drawn_ns = stamp_ns
+        return True
 
     def _draw(self, item: tuple[Any, Scene]) -> None:
         message, scene = item

@@ -8,6 +8,7 @@ from typing import Any
 
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.face.settings import FaceSettings
+from mer_ros.face.tracking import JUMP_NS
 from mer_ros.models import registry
 from mer_ros.msg import EmotionArray, FaceEmbeddings
 from mer_ros.ros import backends, images, qos
@@ -114,8 +115,16 @@ class FaceEmotion(EmotionNode):
             self.faults.note(
                 'zero_stamp', 'images have no stamp: the time of arrival is used, set header.stamp'
             )
-        if stamp_ns < self._newest_ns:
-            self.faults.note('stamp_back', 'image stamps jumped back: faces get new names')
+        if stamp_ns < self._newest_ns - JUMP_NS:
+            self.faults.note(
+                'stamp_back', 'image stamps jumped back by more than a second: faces get new names'
+            )
+        elif stamp_ns < self._newest_ns:
+            self.faults.note(
+                'stamp_late',
+                'an image is older than the one before, and the fusion leaves it out: let one '
+                'camera publish here, and do not set the clock back while it runs',
+            )
         elif stamp_ns == self._newest_ns:
             self.faults.note(
                 'stamp_repeated',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ from mer_ros.ros.parameters import EMOTION_FUSION
 from mer_ros.ros.worker import Worker
 
 NAME = 'emotion_fusion'
-FACE, AUDIO, FEATURES, JUMP, RENEW = 'face', 'audio', 'features', 'jump', 'renew'
+FACE, AUDIO, FEATURES, JUMP, SETTINGS = 'face', 'audio', 'features', 'jump', 'settings'
 
 JUMP_BACK = Duration(seconds=-0.1)
 """Two sources of /clock differ by less."""
@@ -43,6 +43,8 @@ and a bag read fast leaves the transport little time to keep it."""
 
 LIVE_S = 10.0
 """Results with older stamps are replayed, whatever the clock."""
+
+SETTING_NAMES = {each.name for each in fields(FusionSettings)}
 
 SHOWN_NS = 2_000_000_000
 """What is older than this is not drawn any more."""
@@ -145,16 +147,15 @@ class EmotionFusion(EmotionNode):
             self._publisher = None
 
     def apply(self, names: set[str]) -> None:
-        """Go on with new settings; smoothing and hysteresis begin anew."""
-        if self._worker is not None:
-            self._worker.put((RENEW, None))
+        """Go on with new settings; nothing that is known is forgotten."""
+        if self._worker is not None and names & SETTING_NAMES:
+            self._worker.put((SETTINGS, self.values.settings(FusionSettings)))
 
     def _renew(self) -> None:
         if self._table is None:
             return
-        settings = self.values.settings(FusionSettings)
-        self._engine = FusionEngine(settings, self._table)
-        self._sequencer = Sequencer(self._engine, settings, self.values.number('max_hold'))
+        self._engine = FusionEngine(self.values.settings(FusionSettings), self._table)
+        self._sequencer = Sequencer(self._engine, self.values.number('max_hold'))
 
     # On the executor's thread: only enqueue.
 
@@ -190,9 +191,8 @@ class EmotionFusion(EmotionNode):
         what, message = item
         if self._sequencer is None or self._engine is None:
             return
-        if what == RENEW:
-            self._publish(self._sequencer.poll(float('inf')))
-            self._renew()
+        if what == SETTINGS:
+            self._engine.settings = message
         elif what == JUMP:
             self._sequencer.clock_jumped(message)
         elif what == FEATURES:
@@ -203,7 +203,15 @@ class EmotionFusion(EmotionNode):
             array = from_message(message)
             self._sequencer.hold_s = self._hold_s(array.stamp_ns)
             push = self._sequencer.push_face if what == FACE else self._sequencer.push_audio
+            late = self._engine.late
             fused = push(array, time.monotonic())
+            if self._engine.late > late:
+                self.faults.note(
+                    'late',
+                    'a result is up to a second older than one before it and is left out: let one '
+                    'node publish on each of emotion/face and emotion/audio, and one clock stamp '
+                    'the images',
+                )
             self._newest[what] = array
             self._publish(fused)
 

@@ -196,13 +196,18 @@ def decode(data: Pixels) -> Pixels:
         raise ImageError('compressed image without data', 'empty_image')
     octets = data.tobytes()
     if octets.startswith(b'\xff\xd8'):
-        whole, size = b'\xff\xd9' in octets[-1024:], _jpeg_size(octets)
+        # Some cameras fill their buffers up with zeros behind the end.
+        whole, size = b'\xff\xd9' in octets.rstrip(b'\0')[-1024:], _jpeg_size(octets)
     elif octets.startswith(b'\x89PNG\r\n\x1a\n'):
         whole, size = b'IEND' in octets[-1024:], _png_size(octets)
     else:
         raise ImageError('compressed image that is neither JPEG nor PNG', 'unknown_encoding')
     if not whole or size is None:
-        raise ImageError(f'compressed image breaks off after {data.size} bytes', 'truncated_image')
+        raise ImageError(
+            f'compressed image breaks off after {data.size} bytes: check the camera, its cable and '
+            'its buffer size',
+            'truncated_image',
+        )
     check_size(*size)
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -13,15 +13,20 @@ class Pacer:
         """Let the first one pass."""
         self._due_ns: int | None = None
         self._last_ns = 0
+        self._rate_hz = 0.0
 
     def due(self, stamp_ns: int, rate_hz: float) -> bool:
-        """Say whether this one passes; a rate of 0 lets all pass, a step back starts anew."""
+        """Say whether this one passes.
+
+        A rate of 0 lets all pass; a step back and another rate than before start anew.
+        """
         if rate_hz <= 0.0:
             self._due_ns = None
             return True
         period_ns = round(1e9 / rate_hz)
-        if self._due_ns is None or stamp_ns < self._last_ns:
+        if self._due_ns is None or stamp_ns < self._last_ns or rate_hz != self._rate_hz:
             self._due_ns = stamp_ns
+        self._rate_hz = rate_hz
         self._last_ns = stamp_ns
         if stamp_ns < self._due_ns - SLACK_NS:
             return False

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -125,6 +127,25 @@ def test_the_same_images_give_the_same_results_after_a_jump_back(yunet, brightne
     for one, two in zip(first, again, strict=True):
         _same(one, two)
     _same(first[0], fresh[0])
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, 50.0])
+def test_landmarks_that_are_none_cost_no_other_face_its_result(yunet, brightness, photos, value):
+    class Careless:
+        name, version = 'careless', '1'
+
+        def load(self):
+            pass
+
+        def detect(self, image):
+            first, second = sorted(yunet.detect(image), key=lambda face: face.box[0])
+            return [replace(first, landmarks=np.full((5, 2), value, np.float32)), second]
+
+    image = _side_by_side(photos, 'image0000015.jpg', 'image0003909.jpg')
+    found = FacePipeline(Careless(), brightness).process(image, 0).estimates
+    wanted = FacePipeline(yunet, brightness).process(image, 0).estimates
+    assert [each.roi for each in found] == [each.roi for each in wanted]
+    np.testing.assert_array_equal(found[1].landmarks, wanted[1].landmarks)
 
 
 def test_reset_starts_the_names_again(pipeline, photographed):

@@ -92,9 +92,19 @@ def test_who_stands_there_long_after_is_somebody_else():
 
 def test_time_that_jumps_back_forgets_everything():
     tracker = Tracker()
-    first = [_ids(tracker.update([_at(100 + i)], i * S // 30)) for i in range(10)]
-    again = [_ids(tracker.update([_at(100 + i)], i * S // 30)) for i in range(10)]
-    assert first == again == [['face_1']] * 10
+    stamps = [i * S // 10 for i in range(20)]
+    first = [_ids(tracker.update([_at(400), _at(100, side=40)], stamp)) for stamp in stamps]
+    again = [_ids(tracker.update([_at(100, side=40), _at(400)], stamp)) for stamp in stamps]
+    assert first == again == [['face_1', 'face_2']] * 20
+
+
+def test_a_stamp_a_little_back_changes_no_name():
+    tracker = Tracker()
+    tracker.update([_at(400), _at(100)], 2 * S)
+    tracker.update([_at(404), _at(100)], 2 * S + S // 30)
+    for back in (1, S // 60, S // 2):
+        assert _ids(tracker.update([_at(100), _at(404)], 2 * S - back)) == ['face_2', 'face_1']
+    assert _ids(tracker.update([_at(100), _at(404)], 3 * S)) == ['face_2', 'face_1']
 
 
 def test_two_images_of_one_stamp_are_the_same_time():

@@ -146,6 +146,14 @@ def test_a_lone_face_without_a_cue_follows_the_setting(prior: float, bound: str 
     assert found[0].bound is None
 
 
+def test_a_mouth_that_stops_to_tell_anything_leaves_the_lone_face_to_the_setting() -> None:
+    attributor = Attributor(FusionSettings())
+    assert run(attributor, [visible('a', 0.05)], 0.9, 3.0)[-1].bound is None
+    found = run(attributor, [visible('a', 0.0)], 0.9, 3.0, start=3.0)
+    assert [item.bound for item in found[:20]] == [None] * 20
+    assert found[-1].bound == 'a'
+
+
 def test_two_faces_without_a_cue_leave_the_voice_to_itself() -> None:
     faces = [visible('a', 0.0), visible('b', 0.0, RIGHT)]
     found = run(Attributor(FusionSettings()), faces, 0.9, 3.0)

@@ -287,9 +287,51 @@ def test_a_looped_bag_goes_on_as_it_began(make_engine: MakeEngine) -> None:
     engine = make_engine()
     first = payloads(play(engine, seen, heard))
     second = payloads(play(engine, seen, heard))
-    assert engine.jumps >= 1
+    assert engine.late == 0
     assert [item[0] for item in second] == [item[0] for item in first]
     assert second == first
+
+
+def test_a_result_a_little_older_than_the_one_before_is_left_out(make_engine: MakeEngine) -> None:
+    engine, clean = make_engine(), make_engine()
+    for each in (engine, clean):
+        each.add_audio(voice(0.05, sharp(SAD)))
+        each.add_face(talker(0.3))
+    assert engine.add_face(talker(0.29, SAD)) == []
+    assert engine.add_audio(voice(0.04, sharp(JOY))) == []
+    assert engine.late == 2
+    assert payload(engine.add_face(talker(0.4))[0]) == payload(clean.add_face(talker(0.4))[0])
+
+
+def test_new_settings_forget_nothing(make_engine: MakeEngine) -> None:
+    engine, clean = make_engine(), make_engine()
+    for each in (engine, clean):
+        for frame in range(90):
+            if frame % 15 == 0:
+                each.add_audio(voice(frame / 30, sharp(JOY)))
+            each.add_face(talker(frame / 30))
+    engine.settings = FusionSettings(follow_s=2.0)
+    assert payload(engine.add_face(talker(3.0))[0]) == payload(clean.add_face(talker(3.0))[0])
+    engine.settings = FusionSettings(neutral_bias=5.0, dwell_s=0.0, bind_threshold=1.0)
+    later = [engine.add_face(talker(3.1 + frame / 30))[0].estimates[0] for frame in range(30)]
+    assert later[-1].label == Emotion.NEUTRAL
+    engine.settings = FusionSettings(audio_delay_s=2.0, audio_timeout_s=0.1)
+    after = engine.add_face(talker(4.2))[0].estimates[0]
+    assert [part.modality for part in after.evidence] == [Modality.FACE]
+
+
+@pytest.mark.parametrize('ahead', [0.0, 12.0, 3600.0])
+def test_a_voice_of_another_clock_leaves_the_faces_their_labels(
+    make_engine: MakeEngine, ahead: float
+) -> None:
+    engine = make_engine()
+    since = set()
+    for frame in range(240):
+        if frame % 15 == 0:
+            engine.add_audio(voice(ahead + frame / 30, sharp(JOY)))
+        found = engine.add_face(talker(frame / 30, JOY))[0].estimates
+        since |= {item.label_since_ns for item in found if item.subject_id == 'face_1'}
+    assert len(since) == 1
 
 
 def test_a_long_gap_starts_the_subject_anew(make_engine: MakeEngine) -> None:
@@ -315,6 +357,23 @@ def test_a_voice_that_keeps_disagreeing_loses_its_weight(make_engine: MakeEngine
         ]
     assert shares[-1] < 0.5 * shares[0]
     assert fused.estimates[0].label == JOY
+
+
+@pytest.mark.parametrize('reliability', [1.0, 0.5, 0.1])
+@pytest.mark.parametrize('audio', ['lite', 'mine'])
+def test_a_voice_that_says_nothing_changes_nothing_for_a_face(
+    reliability: float, audio: str
+) -> None:
+    doubtful = np.array([0.3, 0.5, 0.04, 0.04, 0.04, 0.04, 0.04], np.float32)
+    results = []
+    for heard in (False, True):
+        engine = FusionEngine(FusionSettings(), ParameterTable.read())
+        if heard:
+            engine.add_audio(replace(silence(0.1), models=(f'audio:silero+{audio}@1.0',)))
+        array = engine.add_face(faces(0.3, person('face_1', doubtful, reliability)))[0]
+        results.append(array.estimates[0])
+    assert results[0].label == results[1].label
+    assert results[0].probabilities.tobytes() == results[1].probabilities.tobytes()
 
 
 def test_an_unknown_pair_of_backends_is_noted_and_fused_all_the_same() -> None:

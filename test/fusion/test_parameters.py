@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,40 @@ def test_the_embedded_table_has_the_default_and_the_pairs_of_the_clips() -> None
 
 
 def test_a_pair_is_found_by_the_models_of_the_arrays() -> None:
-    assert ParameterTable.read().find(FACE, AUDIO) == ('lite+lite', '')
-    assert ParameterTable.read().find(('face:yunet+lite@1.1',), AUDIO) == ('lite+lite', '')
+    table = ParameterTable.read()
+    assert table.find(FACE, AUDIO) == (table.get('lite+lite'), '')
+    assert table.find(('face:yunet+lite@1.1',), AUDIO) == (table.get('lite+lite'), '')
 
 
-def test_an_unknown_pair_gets_the_default_and_says_so() -> None:
-    name, note = ParameterTable.read().find(('face:haar+deepface@1.0',), AUDIO)
-    assert name == FALLBACK
+def test_an_unknown_pair_gets_the_default_weights_and_says_so() -> None:
+    table = ParameterTable.read()
+    found, note = table.find(('face:haar+deepface@1.0',), AUDIO)
+    default = table.get(FALLBACK)
+    assert (found.face_weight, found.audio_weight) == (1.0, 1.0)
+    assert found.prior == found.face_prior == found.audio_prior == default.prior
     assert 'deepface+lite' in note
 
 
-def test_one_modality_alone_needs_no_pair() -> None:
-    assert ParameterTable.read().find(FACE, ()) == (FALLBACK, '')
+def test_what_is_known_of_one_backend_holds_beside_an_unknown_one_and_alone() -> None:
+    fitted = FusionParameters(
+        face_temperature=1.5, audio_temperature=2.0, face_weight=0.5, prior=(0.1,) * 6 + (0.4,)
+    )
+    fitted = replace(fitted, face_prior=fitted.prior, audio_prior=(0.2,) + (0.8 / 6,) * 6)
+    table = ParameterTable({FALLBACK: FusionParameters(), 'lite+lite': fitted})
+    alone, note = table.find(FACE, ())
+    assert (alone.face_temperature, alone.prior, alone.face_prior, note) == (
+        1.5, fitted.prior, fitted.prior, ''
+    )  # fmt: skip
+    beside, note = table.find(FACE, ('audio:silero+mine@1.0',))
+    assert (beside.face_temperature, beside.prior, beside.face_prior) == (
+        1.5, fitted.prior, fitted.prior
+    )  # fmt: skip
+    assert (beside.audio_temperature, beside.face_weight) == (1.0, 1.0)
+    assert 'lite+mine' in note
+    voice, note = table.find((), AUDIO)
+    assert (voice.audio_temperature, voice.prior, voice.audio_prior, note) == (
+        2.0, fitted.prior, fitted.audio_prior, ''
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def sequencer(envelopes: bool = False, hold_s: float = HOLD_S) -> Sequencer:
     chosen = FusionSettings()
     engine = FusionEngine(chosen, ParameterTable.single(FusionParameters()))
     engine.expect_envelopes(envelopes)
-    return Sequencer(engine, chosen, hold_s)
+    return Sequencer(engine, hold_s)
 
 
 def deliver(events: list[tuple[float, int, Any]], hold_s: float = HOLD_S) -> list[EstimateArray]:

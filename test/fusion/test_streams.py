@@ -37,11 +37,20 @@ def test_a_loop_is_a_jump_back_even_at_the_same_stamps() -> None:
     assert [stream.arrive(stamp) for stamp in stamps[1:]] == [Arrival.NEW] * 29
 
 
-def test_a_new_stamp_before_the_newest_is_a_jump_back() -> None:
+def test_a_new_stamp_up_to_a_second_before_the_newest_is_late_and_leaves_no_trace() -> None:
     stream = Stream()
     stream.arrive(10 * SECOND)
-    assert stream.arrive(10 * SECOND - 1) is Arrival.JUMPED_BACK
-    assert stream.newest_ns == 10 * SECOND - 1
+    assert stream.arrive(10 * SECOND - 1) is Arrival.LATE
+    assert stream.arrive(9 * SECOND) is Arrival.LATE
+    assert stream.newest_ns == 10 * SECOND
+    assert stream.arrive(11 * SECOND) is Arrival.NEW
+
+
+def test_a_new_stamp_further_before_the_newest_is_a_jump_back() -> None:
+    stream = Stream()
+    stream.arrive(10 * SECOND)
+    assert stream.arrive(9 * SECOND - 1) is Arrival.JUMPED_BACK
+    assert stream.newest_ns == 9 * SECOND - 1
 
 
 def test_a_lap_is_left_when_all_streams_that_were_seen_have_begun_anew() -> None:

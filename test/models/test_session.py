@@ -22,7 +22,7 @@ def test_runs_a_real_file_and_its_bytes_alike(yunet):
 def test_truncated_file_is_an_error_in_one_line(yunet, tmp_path):
     path = tmp_path / 'half.onnx'
     path.write_bytes(yunet.read_bytes()[:100_000])
-    with pytest.raises(ModelError, match=r'cannot load half\.onnx') as caught:
+    with pytest.raises(ModelError, match=r'cannot load .*half\.onnx.*delete the file') as caught:
         OnnxModel(path)
     assert '\n' not in str(caught.value)
 

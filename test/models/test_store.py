@@ -120,6 +120,8 @@ def test_a_file_put_there_by_hand_without_a_known_hash_is_used_and_said_to_be_un
     (tmp_path / 'l.bin').write_bytes(b'mine')
     assert store.find('loose') == tmp_path / 'l.bin'
     assert store.verify('loose')[0] is State.UNPINNED
+    monkeypatch.setenv('MER_OFFLINE', '1')
+    assert pull.pull('loose', timeout=1) == tmp_path / 'l.bin'
 
 
 def test_model_of_several_files_is_a_folder_and_needs_all(known, server, private_cache):

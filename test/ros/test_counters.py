@@ -122,3 +122,11 @@ def test_a_pacer_goes_on_after_a_step_back_and_after_a_gap() -> None:
     assert pacer.due(0, 10)
     assert pacer.due(10**12, 10)
     assert not pacer.due(10**12 + 33_000_000, 10)
+
+
+def test_a_pacer_takes_over_another_rate_at_once() -> None:
+    pacer = Pacer()
+    assert pacer.due(0, 0.01)
+    assert not pacer.due(33_000_000, 0.01)
+    assert pacer.due(67_000_000, 10.0)
+    assert not pacer.due(100_000_000, 10.0)

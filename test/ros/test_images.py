@@ -228,6 +228,13 @@ def test_a_damaged_compressed_image_is_refused_with_its_kind(octets: bytes, kind
     assert caught.value.kind == kind
 
 
+@pytest.mark.parametrize('zeros', [1, 1023, 4096])
+def test_a_jpeg_in_a_buffer_filled_up_with_zeros_is_whole(zeros: int) -> None:
+    assert np.array_equal(
+        images.to_bgr(compressed(JPEG + bytes(zeros))), images.to_bgr(compressed(JPEG))
+    )
+
+
 def test_data_beyond_the_last_row_is_left_alone() -> None:
     made = message(GRADIENT, 'bgr8')
     made.data.extend(bytes(64))
