@@ -57,6 +57,7 @@ lint: build
 test: lint .venv/.backends
 	@$(ros) $(bin)/python -m pytest
 
+# Training runs lie in build/ too and go with it.
 clean:
 	rm -rf build install .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

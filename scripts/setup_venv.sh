@@ -31,7 +31,8 @@ want="$mode $("$python" -c 'import sys; print(sys.version.split()[0], sys.base_p
 if [ -e "$venv" ] && [ "$(cat "$venv/.mer_ros_mode" 2>/dev/null)" != "$want" ]; then
   [ -e "$venv/.mer_ros_mode" ] || die "$venv was not made by make: move it away"
   say "the environment was made for something else (now: $want); making it anew"
-  rm -rf "$venv" build/*/ install
+  # What colcon made, and not the runs of training/, which lie in build/ too.
+  rm -rf "$venv" build/{audio_common_msgs,log,mer_ros,message_filters,other_audio_common_msgs} install
 fi
 
 make_venv() {

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'test' / 'support'))  # Ubuntu 22.04's pytest knows no pythonpath
 
 PATH_VARIABLES = (
     'AMENT_PREFIX_PATH',
@@ -79,6 +80,8 @@ def other_audio_common_msgs() -> dict[str, str]:
     It is built on demand into build/other_audio_common_msgs, whose prefix the environment has
     as ``OTHER_PREFIX`` too. Give it to subprocesses.
     """
+    if not (ROOT / '.venv').is_dir():
+        pytest.skip('no .venv to build it with: run `make build`')
     workspace = ROOT / 'test' / 'workspaces' / 'mgonzs13'
     base = ROOT / 'build' / 'other_audio_common_msgs'
     subprocess.run(

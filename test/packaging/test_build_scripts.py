@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -109,3 +110,25 @@ def test_ci_runs_make_test(repository: Path) -> None:
     assert os.access(script, os.X_OK)
     assert 'set -euo pipefail' in script.read_text()
     assert 'make test' in script.read_text()
+
+
+@pytest.mark.skipif('ROS_DISTRO' in os.environ, reason='the build stands on a distribution')
+def test_the_package_configures_where_the_generator_exports_no_directories(
+    repository: Path, tmp_path: Path
+) -> None:
+    """The generator of the distributions has PRIVATE where the one of the wheels has PUBLIC."""
+    venv = repository / '.venv'
+    (tmp_path / 'lib').symlink_to(venv / 'lib')
+    shutil.copytree(venv / 'share/rosidl_generator_py', tmp_path / 'share/rosidl_generator_py')
+    folder = tmp_path / 'share/rosidl_generator_py/cmake'
+    file = folder / 'rosidl_generator_py_generate_interfaces.cmake'
+    text = file.read_text()
+    exported = 'target_include_directories(${_target_name_lib} PUBLIC '
+    assert exported in text
+    file.write_text(text.replace(exported, exported.replace('PUBLIC', 'PRIVATE')))
+    script = (
+        f'. scripts/build_environment.sh; cmake -S . -B "{tmp_path}/build" -DBUILD_TESTING=OFF '
+        f'"-Drosidl_generator_py_DIR={folder}" "-DPython3_EXECUTABLE=$PWD/.venv/bin/python3"'
+    )
+    done = run(['bash', '-c', f'cd "{repository}"; {script}'])
+    assert done.returncode == 0, done.stderr
