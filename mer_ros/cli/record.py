@@ -1,4 +1,7 @@
-"""Record topics into a standard rosbag2 bag; Ctrl-C ends it, `ros2 bag play` can play it."""
+"""Record topics into a standard rosbag2 bag; Ctrl-C ends it, `ros2 bag play` can play it.
+
+What is recorded is saved once a second. A disk that takes no more ends the recording.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         with Stop() as stop:
             recorder = Recorder(node, args.output, args.storage, args.topics)
             end = time.monotonic() + args.duration if args.duration else float('inf')
-            while not stop.asked and time.monotonic() < end:
+            while not (stop.asked or recorder.failed) and time.monotonic() < end:
                 executor.spin_once(timeout_sec=0.1)
             missing, silent = recorder.missing(), recorder.silent()
             recorder.close()

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.media.sources import AudioBlock, AudioFormat
+from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError
 
 _JUMP_S = 0.04
 """Time stamps of packets are rounded by the container; a larger difference is a real hole."""
@@ -50,6 +50,9 @@ class BlockCutter:
         Args:
             frame: of any format; a format that changes in the middle is followed.
             stamp_s: its time; None continues.
+
+        Raises:
+            MediaError: FFmpeg cannot mix its channels.
         """
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if stamp_s is not None and (self._form is None or stamp_s - self._input_s > _JUMP_S):
@@ -62,8 +65,17 @@ class BlockCutter:
         self._input_s += frame.samples / frame.sample_rate
         if self._resampler is None:
             self._resampler = av.AudioResampler('s16', self._layout(), self._audio.rate)
-        for resampled in self._resampler.resample(frame):
-            yield from self._take(self._interleaved(resampled))
+        try:
+            resampled = self._resampler.resample(frame)
+        except (av.error.FFmpegError, ValueError) as error:
+            reason = getattr(error, 'strerror', None) or error
+            raise MediaError(
+                f'sound of {frame.layout.nb_channels} channels ({frame.layout.name}) cannot be '
+                f'mixed to {self._audio.channels}: {reason}; keep its first with `ffmpeg -i FILE '
+                "-af 'pan=mono|c0=c0' mono.wav`"
+            ) from error
+        for part in resampled:
+            yield from self._take(self._interleaved(part))
 
     def flush(self) -> Iterator[AudioBlock]:
         """Give what is left, the last block as short as it is."""

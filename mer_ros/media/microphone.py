@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mer_ros.media.block_conversion import BlockConverter
 from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError
 
 _QUEUE_S = 5.0
@@ -22,12 +24,15 @@ _SILENT_S = 2.0
 class MicrophoneSource:
     """Sound of an input device, block by block.
 
+    A device that does not offer the rate or the channels is opened as it can be, and its sound
+    converted: the format is promised before the device is there.
+
     Blocks that nobody takes for five seconds are lost, oldest first, and counted.
 
     Args:
         device: PortAudio's index or (part of) a name; None is the default input.
-        rate: Hz.
-        channels: 1 or more.
+        rate: Hz of the blocks.
+        channels: of the blocks, 1 or more.
         block_s: length of a block.
         retry_s: when the microphone is missing or lost, try again after this; None raises.
         clock: seconds, stamps the blocks: time of their first sample at the converter.
@@ -50,16 +55,15 @@ class MicrophoneSource:
         self.name = 'microphone' if device is None else f'microphone:{device}'
         self._device = device
         self._audio = AudioFormat(rate, channels)
-        self._block = max(1, round(block_s * rate))
+        self._block_s = block_s
+        self._converter = BlockConverter(self._audio)
         self._retry_s = retry_s
         self._clock = clock
         self._portaudio = portaudio
         self._problem = ''
         self._lost = 0
         self._closed = threading.Event()
-        self._blocks: queue.Queue[AudioBlock] = queue.Queue(
-            max(1, round(_QUEUE_S * rate / self._block))
-        )
+        self._blocks: queue.Queue[AudioBlock] = queue.Queue(max(1, round(_QUEUE_S / block_s)))
 
     @property
     def frame_rate(self) -> float:
@@ -117,20 +121,7 @@ class MicrophoneSource:
             ) from error
 
     def _listen(self, portaudio: Any) -> Iterator[AudioBlock]:
-        try:
-            stream = portaudio.InputStream(
-                samplerate=self._audio.rate,
-                channels=self._audio.channels,
-                dtype='int16',
-                blocksize=self._block,
-                device=self._device,
-                callback=self._take,
-            )
-        except (portaudio.PortAudioError, ValueError) as error:
-            raise MediaError(
-                f'cannot open {self.name}: {error}; plug one in, or choose another of '
-                '`python3 -m sounddevice`'
-            ) from error
+        stream = self._open(portaudio)
         try:
             with stream:  # starts it, which may fail although it could be opened
                 yield from self._take_out(stream)
@@ -140,6 +131,47 @@ class MicrophoneSource:
                 f'cannot listen to {self.name}: {error}; is it unplugged, or in use by another '
                 'program?'
             ) from error
+
+    def _open(self, portaudio: Any) -> Any:
+        """Return a stream of the wanted format, or of the first that the device offers."""
+        tried: list[AudioFormat] = []
+        formats = [self._audio]
+        while True:
+            tried.append(formats.pop(0))
+            try:
+                return portaudio.InputStream(
+                    samplerate=tried[-1].rate,
+                    channels=tried[-1].channels,
+                    dtype='int16',
+                    blocksize=max(1, round(self._block_s * tried[-1].rate)),
+                    device=self._device,
+                    callback=partial(self._take, tried[-1].rate),
+                )
+            except (portaudio.PortAudioError, ValueError) as error:
+                if len(tried) == 1:
+                    formats = self._others(portaudio)
+                if not formats:
+                    words = ', '.join(f'{each.rate} Hz x {each.channels}' for each in tried)
+                    raise MediaError(
+                        f'cannot open {self.name} (tried {words}): {error}; plug one in, or choose '
+                        'another of `python3 -m sounddevice`'
+                    ) from error
+
+    def _others(self, portaudio: Any) -> list[AudioFormat]:
+        """Return the formats to try next: the device's own rate, then more channels."""
+        try:
+            device = portaudio.query_devices(self._device, 'input')
+        except (portaudio.PortAudioError, ValueError):
+            return []  # there is no such device: opening it has said so
+        own = round(device['default_samplerate']) or self._audio.rate
+        most = int(device['max_input_channels'])
+        formats = [
+            AudioFormat(rate, channels)
+            for channels in (self._audio.channels, 2, most)
+            for rate in (own, self._audio.rate)
+            if 1 <= channels <= most
+        ]
+        return [each for each in dict.fromkeys(formats) if each != self._audio]
 
     def _take_out(self, stream: Any) -> Iterator[AudioBlock]:
         heard = time.monotonic()
@@ -152,16 +184,18 @@ class MicrophoneSource:
                 continue
             heard = time.monotonic()
             self._problem = ''
-            yield block
+            converted = self._converter.convert(block)
+            if len(converted.samples):
+                yield converted
             heard = time.monotonic()
 
-    def _take(self, samples: Any, _frames: int, timing: Any, status: Any) -> None:
-        """PortAudio's callback, on its own thread: only copies."""
+    def _take(self, rate: int, samples: Any, _frames: int, timing: Any, status: Any) -> None:
+        """PortAudio's callback, on its own thread: only copies; the rate is the device's."""
         self._lost += bool(status.input_overflow)
         age_s = max(0.0, timing.currentTime - timing.inputBufferAdcTime)
         if not timing.inputBufferAdcTime or age_s > 1.0:  # some hosts leave the times at zero
-            age_s = len(samples) / self._audio.rate
-        block = AudioBlock(self._clock() - age_s, np.array(samples, np.int16), self._audio.rate)
+            age_s = len(samples) / rate
+        block = AudioBlock(self._clock() - age_s, np.array(samples, np.int16), rate)
         while True:
             try:
                 self._blocks.put_nowait(block)

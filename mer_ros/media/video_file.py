@@ -194,7 +194,10 @@ class VideoFileSource:
                 if stamp_s is not None and self._far_ahead(stamp_s, offset_s, cutter.next_s):
                     self._lost += 1
                     continue
-                yield from cutter.push(frame, stamp_s)
+                try:
+                    yield from cutter.push(frame, stamp_s)
+                except MediaError as error:
+                    raise MediaError(f'{self.name}: {error}') from error
             yield from cutter.flush()
 
     def _far_ahead(self, stamp_s: float, offset_s: float, last_s: float) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
-from rosbags.rosbag2.errors import ReaderError
 from rosgraph_msgs.msg import Clock
 
+from mer_ros.ros import bag_files
 from mer_ros.ros.errors import NodeError
 from mer_ros.ros.interfaces import InterfaceError, message_class
 
@@ -35,8 +35,6 @@ DELIVERY_LIMIT_S = 3.0
 RESULTS = re.compile(r'(^|/)emotion/')
 OF_THE_NODES = re.compile(r'(^|/)(diagnostics|rosout|parameter_events|transition_event)$')
 CLOCK_TOPIC = '/clock'
-MCAP_MAGIC = b'\x89MCAP0\r\n'
-"""Begins and ends a whole file."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +77,23 @@ class Player:
         self._playback = playback
         self.counts: Counter[str] = Counter()
         try:
+            bag_files.roll_back(path)
             self._reader = Reader(path)
             self._reader.open()
-        except (ReaderError, OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # a damaged file fails in any of a dozen ways
             raise NodeError(
-                f'{path.absolute()} cannot be read as a rosbag2 bag: {_fault(path, error)}'
+                f'{path.absolute()} cannot be read as a rosbag2 bag: {bag_files.fault(path, error)}'
             ) from error
         self._publishers: dict[int, Any] = {}
         self._connections: list[Connection] = []
         for connection in self._reader.connections:
             if playback.plays(connection.topic):
                 self._advertise(connection)
-        if not self._connections:
-            held = ', '.join(sorted({each.topic for each in self._reader.connections}))
+        try:
+            self._refuse_nothing()
+        except NodeError:
             self._reader.close()
-            raise NodeError(f'{path} has nothing to play; it holds {held or "no topics"}')
+            raise
         self._clock = node.create_publisher(Clock, CLOCK_TOPIC, 10) if playback.clock else None
 
     @property
@@ -112,7 +112,11 @@ class Player:
             NodeError: the bag turns out to be damaged.
         """
         while running():
+            before = sum(self.counts.values())
             self._play_once(running)
+            # What had messages has none any more; a loop over nothing would spin.
+            if running() and sum(self.counts.values()) == before:
+                raise NodeError(f'{self._reader.path} gives no more messages; is it still there?')
             if not self._playback.loop:
                 return
 
@@ -134,13 +138,34 @@ class Player:
     def _advertise(self, connection: Connection) -> None:
         try:
             kind = message_class(connection.msgtype)
+            publisher = self._node.create_publisher(kind, connection.topic, offered(connection))
         except InterfaceError as error:
             self._node.get_logger().warning(f'{connection.topic} is not played: {error}')
-            return
-        self._publishers[connection.id] = self._node.create_publisher(
-            kind, connection.topic, offered(connection)
-        )
-        self._connections.append(connection)
+        except Exception as error:  # noqa: BLE001 - a damaged bag's names can be anything; told
+            self._node.get_logger().warning(
+                f'{connection.topic!r} is not played, the bag is damaged: {bag_files.words(error)}'
+            )
+        else:
+            self._publishers[connection.id] = publisher
+            self._connections.append(connection)
+
+    def _refuse_nothing(self) -> None:
+        """Raise NodeError when there is nothing to play, and say what would help."""
+        path, playback = self._reader.path, self._playback
+        topics = sorted({each.topic for each in self._reader.connections})
+        held = f'it holds {", ".join(topics)}' if topics else 'it holds no topics'
+        chosen = playback.everything or playback.topics
+        left_out = not chosen and not all(playback.plays(each) for each in topics)
+        more = '; --all plays recorded results as well' if left_out else ''
+        if not self._connections:
+            raise NodeError(f'{path} has nothing to play; {held}{more}')
+        messages = self._messages()
+        with closing(messages):
+            if next(messages, None) is None:
+                wanted = ', '.join(sorted({each.topic for each in self._connections}))
+                raise NodeError(
+                    f'{path} has no messages to play on {wanted}{more or "; record it again"}'
+                )
 
     def _play_once(self, running: Callable[[], bool]) -> None:
         start_ns = self._reader.start_time
@@ -152,7 +177,7 @@ class Player:
             if connection is None:
                 self._publish_clock(stamp_ns)
             else:
-                self._publishers[connection.id].publish(bytes(data))
+                self._publishers[connection.id].publish(data)
                 self.counts[connection.topic] += 1
 
     def _events(self, start_ns: int) -> Iterator[tuple[int, Connection | None, bytes]]:
@@ -168,11 +193,15 @@ class Player:
         merged = heapq.merge(ticks, messages, key=lambda event: event[:2])
         yield from ((stamp, connection, data) for stamp, _, connection, data in merged)
 
-    def _messages(self) -> Iterator[tuple[Connection, int, bytes]]:
+    def _messages(self) -> Generator[tuple[Connection, int, bytes], None, None]:
         try:
-            yield from self._reader.messages(self._connections)
-        except (ReaderError, OSError, ValueError) as error:
-            raise NodeError(f'the bag {self._reader.path} is damaged: {error}') from error
+            for connection, stamp_ns, data in self._reader.messages(self._connections):
+                yield connection, int(stamp_ns), bytes(data)
+        except Exception as error:  # a damaged file fails in any of a dozen ways
+            path = Path(str(self._reader.path))
+            raise NodeError(
+                f'the bag {path} is damaged: {bag_files.words(error)}; {bag_files.mend(path)}'
+            ) from error
 
     def _publish_clock(self, stamp_ns: int) -> None:
         if self._clock is not None:
@@ -195,37 +224,6 @@ def offered(connection: Connection) -> QoSProfile:
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
-
-
-def _fault(path: Path, error: Exception) -> str:
-    """Return why a bag can't be opened, as its files show, and what to do about it."""
-    path = path.absolute()
-    if path.is_dir() and not (path / 'metadata.yaml').exists():
-        return (
-            'it has no metadata.yaml: give the .mcap or .db3 file inside, '
-            f'or run `ros2 bag reindex {path}`'
-        )
-    for file in sorted(path.glob('*.mcap')) if path.is_dir() else [path]:
-        if _is_cut_off(file):
-            return (
-                f'the recording was cut off: `mcap recover {file} -o whole.mcap` saves what is '
-                'there (the mcap command is from mcap.dev)'
-            )
-    if path.is_dir() or path.suffix in ('.mcap', '.db3'):
-        return f'{error} (it is damaged, or of another kind than its name says)'
-    return f'{error} (give the folder with metadata.yaml, or the .mcap or .db3 file)'
-
-
-def _is_cut_off(path: Path) -> bool:
-    """Return whether a file begins as MCAP and does not end as MCAP."""
-    try:
-        with path.open('rb') as file:
-            begins = file.read(len(MCAP_MAGIC)) == MCAP_MAGIC
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - len(MCAP_MAGIC), len(MCAP_MAGIC)))
-            return begins and file.read() != MCAP_MAGIC
-    except OSError:
-        return False
 
 
 def _sleep_until(due: float, running: Callable[[], bool]) -> bool:

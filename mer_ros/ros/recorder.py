@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -19,19 +19,16 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.errors import WriterError
 
+from mer_ros.ros.bag_writer import BagWriter
 from mer_ros.ros.counters import Faults
-from mer_ros.ros.errors import NodeError
 from mer_ros.ros.interfaces import Definitions, InterfaceError, message_class
 
-STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
-
-BAG_VERSION: Literal[8] = 8
-"""The last version whose QoS entries the `ros2 bag` of Humble reads too."""
-
 POLL_S = 0.1
+SAVE_S = 1.0
+"""How much of a recording is lost at most when its process is killed."""
+
 DEPTH = 200
 """Messages that may wait while the disk is slow; 6 s of images at 30 Hz."""
 
@@ -68,17 +65,28 @@ class Recorder:
         self._known: dict[str, str] = {}
         self._subscriptions: list[Any] = []
         self.counts: Counter[str] = Counter()
-        try:
-            self._writer = Writer(path, version=BAG_VERSION, storage_plugin=STORAGES[storage])
-            self._writer.open()
-        except (WriterError, OSError) as error:
-            raise NodeError(f'cannot make the bag {path}: {error}') from error
-        self._timer = node.create_timer(POLL_S, self.look_for_topics)
+        self._bag = BagWriter(path, storage)
+        if not self._bag.can_save:
+            self._faults.note(
+                'unsaved',
+                'this version of rosbags writes when the recording ends only: end it with Ctrl-C',
+            )
+        self._timers = [
+            node.create_timer(POLL_S, self.look_for_topics),
+            node.create_timer(SAVE_S, self._save),
+        ]
         self.look_for_topics()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the disk has refused a write; nothing is recorded any more, close says why."""
+        return self._bag.failed
 
     def look_for_topics(self) -> None:
         """Subscribe to wanted topics that have publishers now and are not recorded yet."""
         for topic, types in self._node.get_topic_names_and_types():
+            if self.failed:
+                return
             if topic in self._known or '/_' in topic:
                 continue
             if topic not in self._wanted if self._wanted else topic.endswith(LEFT_OUT):
@@ -102,28 +110,38 @@ class Recorder:
         return sorted(set(self._known) - set(self.counts))
 
     def close(self) -> None:
-        """Write the closing metadata.
+        """End the recording and write the closing metadata.
 
         Raises:
-            NodeError: the disk refuses it.
+            NodeError: that or an earlier write has failed; the message says how much is kept.
         """
-        self._timer.cancel()
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        try:
-            self._writer.close()
-        except OSError as error:
-            raise NodeError(f'cannot close the bag {self._writer.path}: {error}') from error
+        self._stop()
+        self._bag.close()
+
+    def _stop(self) -> None:
+        """Take nothing more."""
+        for timer in self._timers:
+            timer.cancel()
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop())
+
+    def _save(self) -> None:
+        self._bag.save()
+        if self.failed:
+            self._stop()
 
     def _record(self, topic: str, type_name: str) -> None:
         offered = [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
         self._definitions.add(type_name)
-        connection = self._writer.add_connection(
+        connection = self._bag.add(
             topic,
             type_name,
-            typestore=self._definitions.typestore,
-            offered_qos_profiles=[_to_bag(profile) for profile in offered],
+            self._definitions.typestore,
+            [_to_bag(profile) for profile in offered],
         )
+        if connection is None:
+            self._stop()
+            return
         # Two arguments are left open: rclpy then hands over the time of arrival as the second.
         write: Callable[[bytes, Any], None] = partial(self._write, connection)
         self._subscriptions.append(
@@ -136,12 +154,10 @@ class Recorder:
     def _write(self, connection: Connection, data: bytes, info: Any) -> None:
         """Write one message at the time when it arrived."""
         stamp = info['received_timestamp'] or self._node.get_clock().now().nanoseconds
-        try:
-            self._writer.write(connection, stamp, data)
-        except Exception as error:  # noqa: BLE001 - each storage has its own errors; counted
-            self._faults.note('disk', f'cannot write to the bag: {error}; is the disk full?')
-            return
-        self.counts[connection.topic] += 1
+        if self._bag.write(connection, stamp, data):
+            self.counts[connection.topic] += 1
+        else:
+            self._stop()
 
 
 def adopt(offered: list[QoSProfile]) -> QoSProfile:

@@ -210,16 +210,6 @@ def test_the_debug_image_is_recorded_only_when_asked_for(node, tmp_path):
     assert '/emotion/debug_image' in out
 
 
-def test_what_is_no_bag_is_refused_in_one_line(tmp_path, capsys):
-    (tmp_path / 'file.mcap').write_bytes(b'not a bag')
-    (tmp_path / 'folder').mkdir()
-    for name in ('file.mcap', 'folder'):
-        assert main(['replay', str(tmp_path / name)]) == 1
-        err = capsys.readouterr().err
-        assert err.count('\n') == 1
-        assert 'cannot be read as a rosbag2 bag' in err
-
-
 def test_a_recording_that_was_cut_off_is_told_from_a_folder_without_metadata(
     node, tmp_path, capsys
 ):
@@ -240,15 +230,6 @@ def test_a_recording_that_was_cut_off_is_told_from_a_folder_without_metadata(
     assert 'no metadata.yaml: give the .mcap or .db3 file inside' in err
     assert f'`ros2 bag reindex {tmp_path}/bag`' in err
     assert 'cut off' not in err
-
-
-def test_a_file_of_another_kind_is_told_what_to_give(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path('notes.txt').write_text('no bag')
-    assert main(['replay', 'notes.txt']) == 1
-    err = capsys.readouterr().err
-    assert f'{tmp_path}/notes.txt' in err
-    assert 'give the folder with metadata.yaml' in err
 
 
 @pytest.mark.parametrize(

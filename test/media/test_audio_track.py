@@ -1,11 +1,14 @@
 """Blocks have equal length and exact times, whatever the frames they come from."""
 
+import wave
+
 import av
 import numpy as np
 import pytest
 
 from mer_ros.media.audio_track import BlockCutter
-from mer_ros.media.sources import AudioFormat
+from mer_ros.media.opener import open_source
+from mer_ros.media.sources import AudioFormat, MediaError
 
 
 def frame(values, rate=16_000, layout='mono'):
@@ -65,3 +68,31 @@ def test_a_format_that_changes_in_the_middle_is_followed():
     blocks = cut([(frame(tone[:1_600]), 0.0), (frame(tone, 48_000, 'stereo'), 0.1)])
     assert sum(len(block.samples) for block in blocks) == pytest.approx(3_200, abs=2)
     assert {block.samples.shape[1] for block in blocks} == {1}
+
+
+@pytest.mark.parametrize('channels', [8, 9, 12, 32, 64])
+def test_channels_that_cannot_be_mixed_are_told_with_a_way_out(tmp_path, channels):
+    path = tmp_path / 'many.wav'
+    with wave.open(str(path), 'wb') as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(np.full((1_600, channels), 1_000, '<i2').tobytes())
+    if channels in (8, 12):
+        assert sum(len(block.samples) for block in open_source(str(path))) == 1_600
+        return
+    with pytest.raises(MediaError) as told:
+        list(open_source(str(path)))
+    assert f'{path}: sound of {channels} channels' in str(told.value)
+    assert "`ffmpeg -i FILE -af 'pan=mono|c0=c0' mono.wav`" in str(told.value)
+    # What the message proposes is done here with the same filter, without the program.
+    graph = av.filter.Graph()
+    with av.open(str(path)) as container:
+        source = graph.add_abuffer(template=container.streams.audio[0])
+        pan, sink = graph.add('pan', 'mono|c0=c0'), graph.add('abuffersink')
+        source.link_to(pan)
+        pan.link_to(sink)
+        graph.configure()
+        for decoded in container.decode(audio=0):
+            graph.push(decoded)
+            assert graph.pull().layout.name == 'mono'

@@ -22,22 +22,34 @@ class PortAudio:
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, blocks=5, missing=0, refused=0, down=0):
+    def __init__(self, blocks=5, missing=0, refused=0, down=0, offers=None, own=(48_000, 2)):
         self.blocks = blocks
         self.missing = missing
         self.refused = refused  # streams that open and do not start
         self.down = down  # restarts of PortAudio that fail
+        self.offers = offers  # (Hz, channels) that can be opened; None: all
+        self.own = own  # default rate, most channels
+        self.tried = []
         self.running = True
         self.left_open = 0
         self.opened = 0
         self.restarts = 0
 
-    def InputStream(self, *, callback, blocksize, channels, **_options):  # noqa: N802
+    def InputStream(self, *, callback, blocksize, channels, samplerate, **_options):  # noqa: N802
         assert self.running
         self.opened += 1
+        self.tried.append((samplerate, channels))
         if self.opened <= self.missing:
             raise self.PortAudioError('Error querying device -1')
+        if self.offers is not None and (samplerate, channels) not in self.offers:
+            raise self.PortAudioError('Error opening InputStream: Invalid sample rate')
         return Stream(self, callback, blocksize, channels)
+
+    def query_devices(self, _device=None, kind=None):
+        assert kind == 'input'
+        if self.opened <= self.missing:
+            raise self.PortAudioError('Error querying device -1')
+        return {'default_samplerate': float(self.own[0]), 'max_input_channels': self.own[1]}
 
     def _terminate(self):
         if not self.running:
@@ -90,6 +102,48 @@ def test_blocks_carry_the_time_of_their_first_sample():
     assert [int(block.samples[0, 0]) for block in blocks] == [0, 1, 2]
     assert (blocks[0].samples.shape, blocks[0].samples.dtype) == ((480, 2), np.int16)
     assert source.audio_format.rate == blocks[0].rate == 16_000
+
+
+@pytest.mark.parametrize(
+    ('offer', 'own', 'tried'),
+    [
+        ((48_000, 1), (48_000, 2), [(16_000, 1), (48_000, 1)]),
+        ((16_000, 2), (48_000, 2), [(16_000, 1), (48_000, 1), (48_000, 2), (16_000, 2)]),
+        ((44_100, 2), (44_100, 2), [(16_000, 1), (44_100, 1), (44_100, 2)]),
+        ((16_000, 6), (16_000, 6), [(16_000, 1), (16_000, 2), (16_000, 6)]),
+    ],
+)
+def test_a_device_of_another_format_is_heard_in_the_one_that_was_promised(offer, own, tried):
+    portaudio = PortAudio(blocks=5, offers=[offer], own=own)
+    source = MicrophoneSource(2, clock=lambda: 1_000.0, portaudio=portaudio, retry_s=None)
+    promised = source.audio_format
+    blocks = list(itertools.islice(source, 5))
+    assert portaudio.tried == tried
+    assert source.audio_format == promised
+    assert (promised.rate, promised.channels) == (16_000, 1)
+    assert {(block.rate, block.samples.shape[1]) for block in blocks} == {(16_000, 1)}
+    # 30 ms each; the first lacks what the filter holds, which then stands before the others.
+    assert [len(block.samples) for block in blocks[1:]] == pytest.approx([480] * 4, abs=1)
+    assert blocks[0].stamp_s == pytest.approx(999.9)
+    assert [block.stamp_s for block in blocks[1:]] == pytest.approx([999.9] * 4, abs=0.002)
+    assert [int(block.samples[-1, 0]) for block in blocks] == [0, 1, 2, 3, 4]
+
+
+def test_a_device_that_offers_nothing_we_know_is_told_with_what_was_tried():
+    portaudio = PortAudio(offers=[], own=(44_100, 2))
+    with pytest.raises(
+        MediaError,
+        match=r'cannot open microphone:2 \(tried 16000 Hz x 1, 44100 Hz x 1, 44100 Hz x 2, '
+        r'16000 Hz x 2\): .*Invalid sample rate; .* choose another',
+    ):
+        list(MicrophoneSource(2, portaudio=portaudio, retry_s=None))
+
+
+def test_a_device_without_another_format_is_not_asked_for_more():
+    portaudio = PortAudio(offers=[], own=(16_000, 1))
+    with pytest.raises(MediaError, match=r'tried 16000 Hz x 1\)'):
+        list(MicrophoneSource(portaudio=portaudio, retry_s=None))
+    assert portaudio.opened == 1
 
 
 def test_a_lost_microphone_is_opened_again():
