@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from rosbags.rosbag2.errors import WriterError
 from mer_ros.ros.bag_writer import BagWriter
 from mer_ros.ros.counters import Faults
 from mer_ros.ros.interfaces import Definitions, InterfaceError, message_class
+from mer_ros.ros.message_info import with_arrival
 
 POLL_S = 0.1
 SAVE_S = 1.0
@@ -142,8 +143,9 @@ class Recorder:
         if connection is None:
             self._stop()
             return
-        # Two arguments are left open: rclpy then hands over the time of arrival as the second.
-        write: Callable[[bytes, Any], None] = partial(self._write, connection)
+        write = with_arrival(
+            partial(self._write, connection), lambda: self._node.get_clock().now().nanoseconds
+        )
         self._subscriptions.append(
             self._node.create_subscription(
                 message_class(type_name), topic, write, adopt(offered), raw=True
@@ -151,10 +153,9 @@ class Recorder:
         )
         self._node.get_logger().info(f'recording {topic} [{type_name}]')
 
-    def _write(self, connection: Connection, data: bytes, info: Any) -> None:
+    def _write(self, connection: Connection, data: bytes, stamp_ns: int) -> None:
         """Write one message at the time when it arrived."""
-        stamp = info['received_timestamp'] or self._node.get_clock().now().nanoseconds
-        if self._bag.write(connection, stamp, data):
+        if self._bag.write(connection, stamp_ns, data):
             self.counts[connection.topic] += 1
         else:
             self._stop()
