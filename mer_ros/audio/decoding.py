@@ -105,7 +105,8 @@ def decode_s16le(
         sample_format: of ``AudioInfo``.
 
     Raises:
-        AudioError: not raw S16LE, not a whole number of samples, or an impossible format.
+        AudioError: not raw S16LE, not a whole number of samples, or an impossible format; or a
+            WAV header that says something else.
     """
     check_coding(coding_format, sample_format)
     check_format(channels, sample_rate)
@@ -117,6 +118,7 @@ def decode_s16le(
     frame = 2 * channels
     if not coding_format and looks_like_mp3(octets):
         raise AudioError('audio is MP3, the default of audio_capture; start it with `format:=wave`')
+    octets = without_wav_header(octets, channels, sample_rate)
     if octets.size % frame:
         raise AudioError(
             f'{octets.size} bytes are not a whole number of {channels}-channel 16-bit samples; '
@@ -125,6 +127,53 @@ def decode_s16le(
     samples = np.ascontiguousarray(octets).view('<i2').astype(np.float32)
     samples *= np.float32(2.0**-15)
     return AudioChunk(stamp_ns, samples.reshape(-1, channels), sample_rate, frame_id, stamped)
+
+
+_PCM, _EXTENSIBLE = 1, 0xFFFE
+
+
+def without_wav_header(
+    octets: NDArray[np.uint8], channels: int, sample_rate: int
+) -> NDArray[np.uint8]:
+    """Return the samples of what starts with a WAV header, and anything else as it is.
+
+    As samples a header is a click of nearly full scale. What follows the samples goes as well;
+    a length that is not known yet (0, or more than there is) reaches to the end.
+
+    Args:
+        octets: (n,) uint8.
+        channels: that the sound is taken to have.
+        sample_rate: Hz that it is taken to have.
+
+    Raises:
+        AudioError: the header has no end here, or says that the sound is something else.
+    """
+    if octets.size < 12 or octets[:4].tobytes() != b'RIFF' or octets[8:12].tobytes() != b'WAVE':
+        return octets
+    place = 12
+    while place + 8 <= octets.size:
+        name, body = octets[place : place + 4].tobytes(), place + 8
+        size = int.from_bytes(octets[place + 4 : body].tobytes(), 'little')
+        if name == b'data':
+            return octets[body : body + size] if size else octets[body:]
+        if name == b'fmt ':
+            _check_wav(octets[body : body + 16].tobytes(), channels, sample_rate)
+        place = body + size + size % 2
+    raise AudioError('a WAV header without its end; publish raw S16LE samples, without a header')
+
+
+def _check_wav(fields: bytes, channels: int, sample_rate: int) -> None:
+    """Refuse what the `fmt ` part of a WAV header says is other sound than was said."""
+    code, own_channels = (int.from_bytes(fields[i : i + 2], 'little') for i in (0, 2))
+    rate, bits = int.from_bytes(fields[4:8], 'little'), int.from_bytes(fields[14:16], 'little')
+    if code not in (_PCM, _EXTENSIBLE) or bits != 16:
+        raise AudioError(f'a WAV header says {bits}-bit sound of code {code}; publish raw S16LE')
+    if (own_channels, rate) != (channels, sample_rate):
+        raise AudioError(
+            f'a WAV header says {rate} Hz, channels: {own_channels}, and the sound is taken as '
+            f'{sample_rate} Hz, channels: {channels}; set sample_rate and channels, or audio_info, '
+            'to what the header says'
+        )
 
 
 def decode_array(

@@ -11,6 +11,9 @@ from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import NS, Continuity, Placement, Timeline
 from mer_ros.audio.windows import SAMPLE_NS, WindowBuffer
 
+_RATIO_NS = 1_000_000
+"""Times of a resampler whose ratio is not exact are corrected when they are off by this."""
+
 FULL_SCALE = 0.9995
 """Amplitude from which a sample counts as clipped: the top 16 of 32,768 steps."""
 
@@ -60,8 +63,12 @@ class Intake:
             self._finish(lost=kind is Continuity.BACKWARD)
             resampler = self._resampler = Resampler(chunk.sample_rate)
             self._received = 0
+        elapsed_ns = resampler.duration_ns(self._received)
+        off_ns = placement.stamp_ns - self._origin_ns - elapsed_ns
+        if kind is Continuity.CONTINUES and abs(off_ns) > _RATIO_NS:
+            kind = Continuity.DRIFT
         if kind is not Continuity.CONTINUES:
-            self._origin_ns = chunk.stamp_ns - self._received * NS // chunk.sample_rate
+            self._origin_ns = placement.stamp_ns - elapsed_ns
         self._received += mono.size
         stamp_ns = self._origin_ns + resampler.emitted * SAMPLE_NS
         # In a mean one channel at full scale spoils the sample; one that is not heard does not.

@@ -169,19 +169,20 @@ class AudioPipeline:
             self._frame_id = chunk.frame_id
             return placement
 
-    def pop(self, latest: bool = False) -> Window | None:
+    def pop(self, latest: bool = False, waiting: int = 1) -> Window | None:
         """Return a complete window with its speech activity, or None when there is none.
 
         Args:
-            latest: the newest; older ones are skipped and counted. The speech activity hears
-                what was skipped all the same.
+            latest: older ones than the newest ``waiting`` are skipped and counted. The speech
+                activity hears what was skipped all the same.
+            waiting: see :meth:`WindowBuffer.pop`.
 
         Raises:
             ModelError, AudioError: the speech activity failed.
         """
         with self._work:
             with self._lock:
-                window = self._buffer.pop(latest)
+                window = self._buffer.pop(latest, waiting)
                 if window is None:
                     return None
                 self._counts['windows'] += 1

@@ -4,17 +4,22 @@ The filter is a Kaiser-windowed sinc run by SciPy's polyphase ``upfirdn`` (BSD).
 the filter is compensated: output sample n is the sound at exactly n / 16000 s after the first
 input sample, so stamps need no correction; an output merely appears 2 ms later (32 samples of
 the slower rate), when the input it needs is there.
+
+A rate in no simple ratio to 16 kHz (47,999 Hz: 16,000 to 47,999) would need a filter of millions
+of taps. It is taken as the nearest of the simple ones (1 to 3, 21 ppm off; at most some 300), and
+whoever keeps the time allows for that by :meth:`Resampler.duration_ns`.
 """
 
 from __future__ import annotations
 
 import functools
-from math import gcd
+from fractions import Fraction
 
 import numpy as np
 from scipy import signal
 
 from mer_ros.audio.chunk import Samples, check_format
+from mer_ros.audio.timeline import NS
 
 TARGET_RATE = 16_000
 
@@ -24,6 +29,9 @@ _BETA = 7.0
 """Kaiser: 70 dB of stop band, reached 1.09 kHz above the end of the pass band at 16 kHz."""
 _CUTOFF = 0.9375
 """Of the slower rate's Nyquist frequency: passes up to 6.96 kHz, stops from 8.04 kHz."""
+
+_SIMPLE = 2_000
+"""Largest term of a ratio: 128,000 taps are made in 10 ms and run in 1 ms a push."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -48,10 +56,16 @@ class Resampler:
 
     def __init__(self, rate: int) -> None:
         check_format(1, rate)
-        divisor = gcd(rate, TARGET_RATE)
+        ratio = Fraction(rate, TARGET_RATE)
+        if max(ratio.numerator, ratio.denominator) > _SIMPLE:
+            ratio = ratio.limit_denominator(int(_SIMPLE / max(Fraction(1), ratio)))
         self.rate = rate
-        self._up, self._down = TARGET_RATE // divisor, rate // divisor
+        self._up, self._down = ratio.denominator, ratio.numerator
         self.reset()
+
+    def duration_ns(self, count: int) -> int:
+        """Return how long ``count`` input samples last in the output, in ns."""
+        return count * self._up * NS // (self._down * TARGET_RATE)
 
     def reset(self) -> None:
         """Forget the past: the next sample is the first."""

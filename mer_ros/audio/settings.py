@@ -26,6 +26,9 @@ RANGES: Mapping[str, tuple[float, float]] = {
 }
 """Lowest and highest value of every number below, both allowed."""
 
+MIN_HIGH_PASS_HZ = 1.0
+"""Of a filter that is not off: far below it, double precision cannot hold its poles."""
+
 
 @dataclass(frozen=True)
 class AudioSettings:
@@ -40,7 +43,7 @@ class AudioSettings:
         channel: the one listened to; -1 is the mean of all.
         speech_threshold: a window whose speech probability is below is UNKNOWN.
         remove_dc: remove the offset of the microphone (implied by the high-pass).
-        high_pass_hz: cut-off of the rumble filter; 0 is off. Below every voice.
+        high_pass_hz: cut-off of the rumble filter, 1 or more; 0 is off. Below every voice.
         normalise: bring each window to one level before it is classified.
         normalise_dbfs: that level (RMS).
         normalise_max_gain_db: no window is amplified by more.
@@ -83,6 +86,11 @@ class AudioSettings:
             value = getattr(self, field.name)
             if not low <= value <= high:  # also refuses nan
                 raise AudioError(f'{field.name} is {value}; set it to {low}..{high}')
+        if 0.0 < self.high_pass_hz < MIN_HIGH_PASS_HZ:
+            raise AudioError(
+                f'high_pass_hz is {self.high_pass_hz}; set it to {MIN_HIGH_PASS_HZ} or more, or to '
+                '0 for none'
+            )
         if self.buffer_s < self.window_s + self.hop_s:
             raise AudioError(
                 f'buffer_s is {self.buffer_s}; set it to at least window_s + hop_s '

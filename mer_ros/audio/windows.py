@@ -29,7 +29,7 @@ class Window:
     """One window of sound.
 
     Attributes:
-        stamp_ns: time of the last sample.
+        stamp_ns: time of the last sample; later than that of the window before in its segment.
         samples: (n,) float32 in [-1, 1], 16 kHz mono.
         clipping: share of the source's samples that were at full scale, 0..1.
         segment: number of the uninterrupted piece of sound it was cut from.
@@ -65,6 +65,7 @@ class _Segment:
         self.end = 0
         self.handed_out = 0
         self.next_end = window
+        self.last_stamp_ns: int | None = None
         self._pieces: list[Samples] = []
         self._anchors: deque[tuple[int, int]] = deque([(0, stamp_ns)])
         self._clipping: deque[tuple[int, float]] = deque()
@@ -183,21 +184,28 @@ class WindowBuffer:
         self._segments[-1].append(samples, clipping)
         self._limit()
 
-    def pop(self, latest: bool = False) -> Window | None:
+    def pop(self, latest: bool = False, waiting: int = 1) -> Window | None:
         """Return the oldest complete window that was not popped yet, or None.
 
         Args:
-            latest: the newest instead; those before it count as skipped. Their samples still
-                come, as ``fresh``.
+            latest: pass over those before the newest ``waiting``, which count as skipped. Their
+                samples still come, as ``fresh``.
+            waiting: complete windows, this one included, that may be there with ``latest``;
+                1 is the newest alone.
         """
         complete = [segment for segment in self._segments if self._waiting(segment)]
         if not complete:
             self._drop_until(self._segments[-1] if self._segments else None)
             return None
-        segment = complete[-1] if latest else complete[0]
-        if latest:
-            self.skipped += sum(map(self._waiting, complete)) - 1
-            segment.next_end += (self._waiting(segment) - 1) * self.hop
+        segment = complete[0]
+        excess = sum(map(self._waiting, complete)) - max(1, waiting) if latest else 0
+        if excess > 0:
+            self.skipped += excess
+            while (passed := self._waiting(segment)) <= excess:
+                excess -= passed
+                complete.pop(0)
+                segment = complete[0]
+            segment.next_end += excess * self.hop
         self._drop_until(segment)
         return self._cut(segment)
 
@@ -205,8 +213,14 @@ class WindowBuffer:
         end = segment.next_end
         start = end - self.window
         fresh_from = max(segment.first, min(segment.handed_out, end))
+        stamp_ns = segment.stamp_ns(end - 1)
+        if segment.last_stamp_ns is not None:
+            # An anchor that moves back, after late stamps, may move by more than a hop; to those
+            # who take the windows a stamp that falls is a time that jumped.
+            stamp_ns = max(stamp_ns, segment.last_stamp_ns + SAMPLE_NS)
+        segment.last_stamp_ns = stamp_ns
         window = Window(
-            stamp_ns=segment.stamp_ns(end - 1),
+            stamp_ns=stamp_ns,
             samples=segment.cut(start, end),
             clipping=segment.clipping(start, end),
             segment=segment.number,

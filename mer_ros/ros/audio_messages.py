@@ -8,15 +8,22 @@ one of the two can be installed, so types are imported when a publisher of their
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
-from mer_ros.audio.chunk import AudioChunk, check_format
-from mer_ros.audio.decoding import FIELDS, decode_array, decode_s16le, portaudio_format
+from mer_ros.audio.chunk import AudioChunk, AudioError, check_format
+from mer_ros.audio.decoding import (
+    FIELDS,
+    check_coding,
+    decode_array,
+    decode_s16le,
+    portaudio_format,
+    without_wav_header,
+)
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.errors import AudioMessageError
 
@@ -39,6 +46,13 @@ PACKAGE_OF = {
 NEEDED_FIELD = {STAMPED: 'audio', UNSTAMPED: 'data', INFO: 'coding_format', OTHER: 'audio'}
 """Tells a type from the one of the same name in the other package."""
 
+USUAL_RATES = (44100, 48000, 16000, 8000, 32000, 22050, 24000, 11025, 12000, 96000, 192000)
+"""Hz, the likely first."""
+
+NEAR = 0.02
+OFF_PACE = 0.05
+"""Further off than any clock, nearer than any two usual rates."""
+
 
 @dataclass(frozen=True)
 class Route:
@@ -48,11 +62,14 @@ class Route:
         topic: relative name, to be remapped and resolved.
         type_name: for example ``audio_common_msgs/msg/AudioData``.
         reliable: whether every publisher offers to be.
+        publishers: names of the nodes of its publishers, one for each publisher; they come and
+            go on what is the same route.
     """
 
     topic: str
     type_name: str
     reliable: bool
+    publishers: tuple[str, ...] = field(default=(), compare=False)
 
 
 def find_route(node: Node) -> Route | None:
@@ -71,7 +88,8 @@ def find_route(node: Node) -> Route | None:
                 publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE
                 for publisher in ours
             )
-            return Route(topic, type_name, reliable)
+            names = tuple(sorted(_name(publisher) for publisher in ours))
+            return Route(topic, type_name, reliable, names)
         known = {each for _, each in TOPICS}
         for publisher in publishers:
             if publisher.topic_type not in known or topic == 'audio_stamped':
@@ -82,6 +100,10 @@ def find_route(node: Node) -> Route | None:
             'wrong_type',
         )
     return None
+
+
+def _name(publisher: Any) -> str:
+    return f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
 
 
 def find_info(node: Node) -> bool | None:
@@ -137,14 +159,65 @@ class Format:
             str(info.sample_format),
         )
 
+    @classmethod
+    def carried(cls, message: Any) -> Format:
+        """Return what a message of mgonzs13's AudioStamped says of itself.
+
+        Raises:
+            AudioError: no format has its code.
+        """
+        info = message.audio.info
+        code = portaudio_format(int(info.format))
+        return cls(int(info.rate), int(info.channels), code.name.lower())
+
     def refusal(self) -> str:
-        """Return why sound of this format cannot be used; '' when it can."""
+        """Return why sound of this format cannot be used, with the mend; '' when it can."""
         if self.coding_format.lower() not in ('', 'wave', 'raw'):
             return (
                 f'audio is {self.coding_format}: set format:=wave where it is published '
                 '(audio_capture: -p format:=wave)'
             )
+        try:
+            check_coding(self.coding_format, self.sample_format)
+            check_format(self.channels, self.sample_rate)
+        except AudioError as error:
+            return str(error)
         return ''
+
+    def rate_words(self) -> str:
+        """Return ``16000 Hz, 1 channel``."""
+        many = '' if self.channels == 1 else 's'
+        return f'{self.sample_rate} Hz, {self.channels} channel{many}'
+
+    def words(self) -> str:
+        """Return ``16000 Hz, 1 channel, raw S16LE``."""
+        return f'{self.rate_words()}, {self.coding_format or "raw S16LE"}'
+
+    def near(self, ratio: float) -> list[str]:
+        """Return the usual formats that come so many times as fast, in words, the likely first."""
+        wanted = ratio * self.sample_rate * self.channels
+        others = (Format(rate, channels) for rate in USUAL_RATES for channels in (1, 2))
+        return [
+            each.rate_words()
+            for each in others
+            if abs(each.sample_rate * each.channels / wanted - 1.0) <= NEAR
+        ]
+
+
+def off_pace(ratio: float, taken_as: Format, mend: str) -> str:
+    """Return that sound comes too fast or too slow for its format; '' when it does not.
+
+    Args:
+        ratio: see :class:`mer_ros.audio.timeline.Pace`.
+        taken_as: format it is taken to have.
+        mend: how the right format is told.
+    """
+    if abs(ratio - 1.0) <= OFF_PACE:
+        return ''
+    as_is = ' or '.join(taken_as.near(ratio)[:2])
+    text = f'sound comes {ratio:.2g} times as fast as {taken_as.rate_words()}'
+    text += f', as if it were {as_is}: ' if as_is else ': '
+    return text + mend + (', or find what loses audio' if ratio < 1.0 else '')
 
 
 def to_chunk(message: Any, type_name: str, audio_format: Format, now_ns: int) -> AudioChunk:
@@ -163,14 +236,17 @@ def to_chunk(message: Any, type_name: str, audio_format: Format, now_ns: int) ->
         return _other_chunk(message, now_ns)
     refusal = audio_format.refusal()
     if refusal:
-        raise AudioMessageError(refusal, 'coded_audio')
-    check_format(audio_format.channels, audio_format.sample_rate)
+        raise AudioMessageError(refusal, 'audio_format')
     stamped = type_name == STAMPED
     data = message.audio.data if stamped else message.data
-    octets = np.frombuffer(data, np.uint8)
+    octets = without_wav_header(
+        np.frombuffer(data, np.uint8), audio_format.channels, audio_format.sample_rate
+    )
     frame = 2 * audio_format.channels
     if octets.size == 0:
-        raise AudioMessageError('audio message without data', 'empty_audio')
+        raise AudioMessageError(
+            'audio message without data: see that the source is running', 'empty_audio'
+        )
     if octets.size % frame:
         raise AudioMessageError(
             f'{octets.size} bytes are no whole number of {audio_format.channels}-channel 16-bit '
@@ -194,16 +270,22 @@ def to_chunk(message: Any, type_name: str, audio_format: Format, now_ns: int) ->
 
 
 def _other_chunk(message: Any, now_ns: int) -> AudioChunk:
-    info = message.audio.info
-    code = portaudio_format(int(info.format))
+    carried = Format.carried(message)
+    code = portaudio_format(int(message.audio.info.format))
     values = np.asarray(getattr(message.audio.audio_data, FIELDS[code]))
     if values.size == 0:
-        raise AudioMessageError(f'audio message without {FIELDS[code]}', 'empty_audio')
-    channels, rate = int(info.channels), int(info.rate)
+        raise AudioMessageError(
+            f'audio message without {FIELDS[code]}: see that the source is running and that '
+            f'format in its info ({code.value}, {code.name.lower()}) is that of its samples',
+            'empty_audio',
+        )
+    channels, rate = carried.channels, carried.sample_rate
     check_format(channels, rate)
     if values.size % channels:
         raise AudioMessageError(
-            f'{values.size} values are no whole number of {channels}-channel samples', 'odd_audio'
+            f'{values.size} values are no whole number of {channels}-channel samples: set channels '
+            'in the info of the message as the source has it',
+            'odd_audio',
         )
     stamp_ns = from_time(message.header.stamp)
     known = stamp_ns > 0

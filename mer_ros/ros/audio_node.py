@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,6 +12,7 @@ from mer_ros.audio.chunk import AudioChunk
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity
+from mer_ros.audio.windows import Window
 from mer_ros.models import registry
 from mer_ros.msg import AudioEmbedding, AudioFeatures, EmotionArray
 from mer_ros.ros import backends, memory, qos
@@ -24,6 +27,35 @@ from mer_ros.ros.worker import Worker
 NAME = 'audio_emotion'
 UNREMARKABLE = (Continuity.CONTINUES, Continuity.START)
 
+BURST_S = 1.25
+"""Sound of a burst of chunks that is all listened to, however late that makes it."""
+
+
+class Arrivals:
+    """Tells how much sound came at once: in one chunk, or in a burst of them.
+
+    Attributes:
+        seconds: of sound.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Take the clock: seconds, never backwards."""
+        self._now = now
+        self._last = -math.inf
+        self.seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Take note of a chunk of so many seconds that has come now."""
+        now = self._now()
+        with_others = now - self._last < seconds / 2
+        self._last = now
+        burst = self.seconds + seconds if with_others else seconds
+        self.seconds = max(seconds, min(burst, BURST_S))
+
+    def windows(self, hop_s: float) -> int:
+        """Return how many windows that sound may complete, at least 1."""
+        return max(1, math.ceil(self.seconds / hop_s - 1e-6))
+
 
 class AudioEmotion(EmotionNode):
     """Estimates the displayed emotion of the speech in each window of sound."""
@@ -36,6 +68,7 @@ class AudioEmotion(EmotionNode):
         self._embeddings: Any = None
         self._source: AudioSource | None = None
         self._worker: Worker[bool] | None = None
+        self._arrivals = Arrivals()
         super().__init__(NAME, AUDIO_EMOTION, **options)
 
     def check(self, values: Values) -> None:
@@ -109,14 +142,20 @@ class AudioEmotion(EmotionNode):
             self.faults.note(
                 'not_finite', f'{chunk.repaired} audio samples are not finite: silence instead'
             )
+        self._arrivals.add(chunk.seconds)
         placement = self._pipeline.push(chunk)
         if placement.continuity not in UNREMARKABLE:
             self.faults.note(f'audio_{placement.continuity.value}', placement.describe())
         self._worker.put(True)
 
+    def _next(self, pipeline: AudioPipeline) -> Window | None:
+        """Return the oldest window of those that came at once; older ones are too late."""
+        waiting = self._arrivals.windows(pipeline.settings.hop_s)
+        return pipeline.pop(latest=True, waiting=waiting)
+
     def _process(self, _: bool) -> None:
         pipeline = self._pipeline
-        while pipeline is not None and (window := pipeline.pop(latest=True)) is not None:
+        while pipeline is not None and (window := self._next(pipeline)) is not None:
             array, features = pipeline.classify(window)
             array = replace(array, latency=self.latency(array.stamp_ns))
             self._publisher.publish(to_message(array))

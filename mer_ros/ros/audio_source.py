@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mer_ros.audio.chunk import AudioChunk
+from mer_ros.audio.timeline import Pace
 from mer_ros.ros import qos
 from mer_ros.ros.audio_messages import (
     INFO,
@@ -19,10 +20,11 @@ from mer_ros.ros.audio_messages import (
     find_info,
     find_route,
     import_type,
+    off_pace,
     to_chunk,
 )
 from mer_ros.ros.diagnostics import Finding, Level
-from mer_ros.ros.errors import EXPECTED, AudioMessageError
+from mer_ros.ros.errors import AudioMessageError
 from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
 
@@ -54,6 +56,8 @@ class AudioSource:
         self._input: Input | None = None
         self._info_input: Input | None = None
         self._info: Format | None = None
+        self._carried: Format | None = None
+        self._pace = Pace()
         self._info_from: frozenset[Gid] = frozenset()
         self._info_of: frozenset[Gid] = frozenset()
         self._orphaned = False
@@ -62,6 +66,7 @@ class AudioSource:
         self._settled = False
         self._graph_problem = ''
         self._format_problem = ''
+        self._several = ''
         self._started = time.monotonic()
         self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
         self._look()
@@ -82,6 +87,9 @@ class AudioSource:
             route = find_route(self._node)
             if route is not None and route != self._route:
                 self._follow(route)
+            several, self._several = self._several, self._mixed(route)
+            if self._several and self._several != several:
+                self._node.get_logger().warning(self._several)
             self._listen_for_info()
         except AudioMessageError as error:
             problem = str(error)
@@ -112,6 +120,8 @@ class AudioSource:
             self._input = None
         self._pending.clear()
         self._waiting_since = None
+        self._carried = None
+        self._pace.reset()
 
     def _drop_old_info(self) -> None:
         """Let a publisher of ``audio_info`` go that is gone, and then what it said with its sound.
@@ -160,12 +170,13 @@ class AudioSource:
         if info == self._info:
             return
         self._info = info
+        self._pace.reset()
         self._settled = True
         self._format_problem = info.refusal()
         if self._format_problem:
             self._node.get_logger().error(self._format_problem)
         else:
-            self._node.get_logger().info(f'audio_info: {_words(info)}')
+            self._node.get_logger().info(f'audio_info: {info.words()}')
         self._flush()
 
     def _arrived(self, message: Any) -> None:
@@ -184,26 +195,67 @@ class AudioSource:
         elif time.monotonic() - self._waiting_since >= INFO_WAIT_S:
             self._settled = True
             self._node.get_logger().warning(
-                f'no audio_info: sound is taken as {_words(self._format())}; publish audio_info, '
+                f'no audio_info: sound is taken as {self._format().words()}; publish audio_info, '
                 'or set sample_rate and channels'
             )
             self._flush()
 
     def _format(self) -> Format:
+        if self._carried is not None:
+            return self._carried
         values = self._node.values
         return self._info or Format(values.integer('sample_rate'), values.integer('channels'))
+
+    def _format_from(self) -> str:
+        if self._carried is not None:
+            return 'message'
+        return 'audio_info' if self._info is not None else 'parameters'
 
     def _flush(self) -> None:
         while self._settled and self._pending and self._route is not None:
             message, now_ns = self._pending.popleft()
             try:
                 chunk = to_chunk(message, self._route.type_name, self._format(), now_ns)
+                if self._route.type_name == OTHER:
+                    self._carries(Format.carried(message))
+                self._watch_pace(chunk)
                 self._take(chunk)
-            except EXPECTED as error:
+            except Exception as error:  # noqa: BLE001 - it would end the process; this is logged
                 self._node.failed(error)
 
+    def _carries(self, carried: Format) -> None:
+        if carried != self._carried:
+            self._carried = carried
+            self._pace.reset()
+
+    def _watch_pace(self, chunk: AudioChunk) -> None:
+        """Times of arrival say how sound came and not how it was taken."""
+        if chunk.stamped:
+            self._pace.add(chunk.stamp_ns, len(chunk.samples), chunk.sample_rate)
+        else:
+            self._pace.reset()
+
+    def _off_pace(self) -> str:
+        if self._carried is not None:
+            mend = 'set rate and channels in the info of its messages as the source has them'
+        elif self._info is not None:
+            mend = 'publish audio_info with the sample_rate and channels that the sound has'
+        else:
+            mend = 'set sample_rate and channels, or publish audio_info'
+        return off_pace(self._pace.ratio(), self._format(), mend)
+
+    def _mixed(self, route: Route | None) -> str:
+        """Return that several publish the sound, whose pieces are then shuffled; '' for one."""
+        if route is None or len(route.publishers) < 2:
+            return ''
+        return (
+            f'{len(route.publishers)} publishers on {self._node.resolve_topic_name(route.topic)} '
+            f'({", ".join(route.publishers)}) are heard mixed up: remap one of them, or set '
+            'audio:=... to the topic of one'
+        )
+
     def findings(self) -> Iterable[Finding]:
-        """Return why there is no sound, if so."""
+        """Return why there is no sound, or none that can be right."""
         timeout_s = self._node.values.number('input_timeout')
         problem = self._graph_problem or self._format_problem
         if problem:
@@ -212,6 +264,10 @@ class AudioSource:
             why = self._input.why_silent(timeout_s)
             if why:
                 yield Finding(Level.WARN, why)
+            elif self._several:
+                yield Finding(Level.WARN, self._several)
+            elif off := self._off_pace():
+                yield Finding(Level.WARN, off)
         elif (silence := time.monotonic() - self._started) >= timeout_s:
             names = dict.fromkeys(self._node.resolve_topic_name(topic) for topic, _ in TOPICS)
             yield Finding(
@@ -225,14 +281,9 @@ class AudioSource:
         return {
             'topic': source.topic if source is not None else '',
             'type': self._route.type_name if self._route is not None else '',
-            'format': _words(self._format()),
-            'format_from': 'audio_info' if self._info is not None else 'parameters',
+            'format': self._format().words(),
+            'format_from': self._format_from(),
             'received': source.rate.count if source is not None else 0,
             'received_hz': source.rate.hz() if source is not None else 0.0,
             'lost_by_transport': source.lost if source is not None else 0,
         }
-
-
-def _words(audio_format: Format) -> str:
-    channels = '1 channel' if audio_format.channels == 1 else f'{audio_format.channels} channels'
-    return f'{audio_format.sample_rate} Hz, {channels}, {audio_format.coding_format or "raw S16LE"}'

@@ -103,7 +103,7 @@ _AUDIO_DESCRIPTIONS = {
     'channel': 'The channel that is listened to; -1 is the mean of all.',
     'speech_threshold': 'Below this speech probability a window is UNKNOWN.',
     'remove_dc': 'Remove the offset of the microphone (the high-pass does, too).',
-    'high_pass_hz': 'Cut-off of the filter against rumble; 0 is off.',
+    'high_pass_hz': 'Cut-off of the filter against rumble, Hz, 1 or more; 0 is off.',
     'normalise': 'Bring each window to one level before it is classified.',
     'normalise_dbfs': 'That level (RMS), dB of full scale.',
     'normalise_max_gain_db': 'No window is amplified by more.',

@@ -8,7 +8,10 @@ IMAGE_DEPTH = 10
 """A third of a second at 30 Hz: longer than any pause of the interpreter measured."""
 
 AUDIO_DEPTH = 1000
-"""10 s of 10 ms chunks: no sample is lost while a model loads."""
+"""10 s of 10 ms chunks: longer than any pause of the executor.
+
+What is said while the models load is not kept: the subscription is made after that.
+"""
 
 RESULT_DEPTH = 10
 FUSION_INPUT_DEPTH = 1000

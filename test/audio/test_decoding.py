@@ -1,5 +1,8 @@
 """Sound arrives in many formats; what is not sound is refused with the mend."""
 
+import io
+import wave
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -135,3 +138,66 @@ def test_floats_a_little_too_loud_are_clipped():
 def test_a_chunk_has_two_dimensions(shape):
     with pytest.raises(AudioError, match='channels'):
         AudioChunk(0, np.zeros(shape, np.float32), 16_000)
+
+
+def wav(samples, rate=16_000, channels=1, width=2):
+    """Return a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, 'wb') as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(width)
+        writer.setframerate(rate)
+        writer.writeframes(samples)
+    return file.getvalue()
+
+
+TONE = (1_000 * np.sin(np.arange(400) / 5)).astype('<i2')
+
+
+@pytest.mark.parametrize('channels', [1, 2])
+def test_a_wav_header_is_no_sound(channels):
+    chunk = decode_s16le(wav(TONE.tobytes(), channels=channels), channels, 16_000, 0)
+    assert np.array_equal(chunk.samples.reshape(-1) * 32_768, TONE)
+
+
+def test_what_follows_the_sound_of_a_wav_file_is_no_sound_either():
+    data = wav(TONE.tobytes()) + b'LIST' + bytes([4, 0, 0, 0]) + b'INFO'
+    assert len(decode_s16le(data, 1, 16_000, 0).samples) == TONE.size
+
+
+def test_other_parts_may_stand_before_the_sound():
+    file = wav(TONE.tobytes())
+    data = file[:36] + b'LIST' + bytes([3, 0, 0, 0]) + b'abc\0' + file[36:]
+    assert len(decode_s16le(data, 1, 16_000, 0).samples) == TONE.size
+
+
+@pytest.mark.parametrize('size', [0, 2**31 - 1, 2**32 - 1])
+def test_a_stream_begins_with_a_wav_header_of_no_known_length(size):
+    file = wav(TONE.tobytes())
+    data = file[:40] + size.to_bytes(4, 'little') + file[44:]
+    assert len(decode_s16le(data, 1, 16_000, 0).samples) == TONE.size
+
+
+@pytest.mark.parametrize(
+    ('data', 'message'),
+    [
+        (wav(bytes(300), width=3), 'publish raw S16LE'),
+        (wav(bytes(300), rate=44_100), 'set sample_rate and channels'),
+        (wav(bytes(300), channels=2), 'set sample_rate and channels'),
+        (wav(bytes(300))[:40], 'publish raw S16LE samples, without a header'),
+        (wav(bytes(300))[:12], 'publish raw S16LE samples, without a header'),
+    ],
+)
+def test_a_wav_header_of_other_sound_is_refused_with_the_mend(data, message):
+    with pytest.raises(AudioError, match=message) as refused:
+        decode_s16le(data, 1, 16_000, 0)
+    assert '\n' not in str(refused.value)
+
+
+@given(st.binary(max_size=80))
+def test_whatever_follows_the_name_of_wav_is_sound_or_refused(tail):
+    try:
+        chunk = decode_s16le(b'RIFF\0\0\0\0WAVE' + tail, 1, 16_000, 0)
+    except AudioError:
+        return
+    assert len(chunk.samples) <= len(tail) // 2

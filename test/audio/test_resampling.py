@@ -1,5 +1,7 @@
 """Any rate becomes 16 kHz; how the stream is cut changes nothing, and time is kept."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,6 +78,25 @@ def test_output_comes_at_most_ten_milliseconds_late(rate):
     for piece in cut(sine(rate, 0.5, 200.0), [rate // 100]):
         resampler.push(piece)
     assert resampler.emitted / TARGET_RATE > 0.5 - 0.010
+
+
+@pytest.mark.parametrize('rate', [47_999, 44_056, 48_077, 96_001, 191_999, 15_999, 4_001])
+def test_a_rate_in_no_simple_ratio_is_taken_as_the_nearest_simple_one(rate):
+    resampler = Resampler(rate)
+    chunk = sine(rate, 1.0, 440.0)
+    started = time.perf_counter()
+    output = np.concatenate([resampler.push(piece) for piece in cut(chunk, [rate // 50])])
+    assert time.perf_counter() - started < 0.5  # a second of sound; it took minutes
+    lasts_ns = resampler.duration_ns(rate)
+    assert lasts_ns == pytest.approx(1e9, rel=5e-4)
+    assert output.size == pytest.approx(16_000 * lasts_ns / 1e9, abs=0.010 * 16_000)
+    expected = sine(TARGET_RATE, 1.0, 440.0 * 1e9 / lasts_ns)[: output.size]
+    assert np.abs(output - expected)[512:-512].max() < 5e-3
+
+
+@pytest.mark.parametrize('rate', RATES)
+def test_the_usual_rates_last_exactly_as_long(rate):
+    assert Resampler(rate).duration_ns(3_600 * rate) == 3_600 * 1_000_000_000
 
 
 def test_nothing_in_nothing_out():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mer_ros.audio.chunk import AudioError
+from mer_ros.audio.conditioning import HighPass
 from mer_ros.audio.settings import RANGES, AudioSettings
 
 
@@ -30,6 +31,18 @@ def test_numbers_out_of_range_are_refused_by_name(name):
     for value in (low - 1, high + 1, float('nan')):
         with pytest.raises(AudioError, match=name):
             AudioSettings(**{name: value})
+
+
+@pytest.mark.parametrize('cutoff', [1e-6, 0.5, 0.999])
+def test_a_high_pass_that_no_filter_can_be_is_refused(cutoff):
+    with pytest.raises(AudioError, match=r'high_pass_hz .* to 0 for none'):
+        AudioSettings(high_pass_hz=cutoff)
+
+
+@pytest.mark.parametrize('cutoff', [0.0, 1.0, 500.0])
+def test_every_high_pass_that_is_allowed_filters(cutoff):
+    sound = np.full(16_000, 0.4, np.float32)
+    assert np.isfinite(HighPass(AudioSettings(high_pass_hz=cutoff).high_pass_hz).push(sound)).all()
 
 
 def test_the_buffer_must_hold_a_window_and_a_hop():

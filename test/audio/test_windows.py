@@ -84,6 +84,52 @@ def test_a_window_that_ends_before_the_drift_keeps_its_time():
     assert second.stamp_ns == START + 2 * NS + 7_999 * SAMPLE_NS
 
 
+@pytest.mark.parametrize('hop_s', [0.05, 0.1, 0.5])
+def test_stamps_of_windows_never_go_back_within_a_segment(hop_s):
+    buffer = WindowBuffer(hop_s=hop_s)
+    random = np.random.default_rng(0)
+    stamp, windows = START, []
+    buffer.push(ramp(0, 1_600), stamp, Continuity.START)
+    for chunk in range(1, 200):
+        kind = Continuity.DRIFT if chunk % 4 == 0 else Continuity.CONTINUES
+        late = round(random.uniform(-0.54, 0.0) * NS)
+        buffer.push(ramp(chunk * 1_600, 1_600), START + chunk * NS // 10 + late, kind)
+        windows += drain(buffer)
+    steps = np.diff([window.stamp_ns for window in windows])
+    assert len(windows) == (200 * 1_600 - 16_000) // buffer.hop + 1
+    assert (steps >= SAMPLE_NS).all()
+
+
+def test_a_jump_back_may_bring_earlier_stamps():
+    buffer = WindowBuffer()
+    buffer.push(ramp(0, 16_000), 9 * NS, Continuity.START)
+    drain(buffer)
+    buffer.push(ramp(0, 16_000), START, Continuity.BACKWARD)
+    assert buffer.pop().stamp_ns == START + 15_999 * SAMPLE_NS
+
+
+def test_as_many_windows_may_wait_as_are_asked_for():
+    buffer = WindowBuffer()
+    buffer.push(ramp(0, 32_000), START, Continuity.START)
+    windows = list(iter(lambda: buffer.pop(latest=True, waiting=3), None))
+    assert [int(window.samples[0]) for window in windows] == [0, 8_000, 16_000]
+    assert buffer.skipped == 0
+    buffer.push(ramp(32_000, 32_000), START)
+    first = buffer.pop(latest=True, waiting=3)
+    assert int(first.samples[0]) == 32_000
+    assert np.array_equal(first.fresh, ramp(32_000, 16_000))
+    assert buffer.skipped == 1
+
+
+def test_windows_that_wait_are_counted_across_a_gap():
+    buffer = WindowBuffer()
+    buffer.push(ramp(0, 32_000), START, Continuity.START)
+    buffer.push(ramp(90_000, 24_000), 60 * NS, Continuity.GAP)
+    windows = list(iter(lambda: buffer.pop(latest=True, waiting=3), None))
+    assert [int(window.samples[0]) for window in windows] == [16_000, 90_000, 98_000]
+    assert buffer.skipped == 2
+
+
 def test_the_latest_window_comes_first_when_asked_and_its_sound_is_whole():
     buffer = WindowBuffer()
     buffer.push(ramp(0, 48_000), START, Continuity.START)
