@@ -120,16 +120,22 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
     for parameter, argument in backends.items():
         if given[argument]:
             own[parameter] = ParameterValue(given[argument], value_type=str)
-    if given['image_transport'] and name in ('face_emotion', 'emotion_fusion'):
+    takes_images = name in ('face_emotion', 'emotion_fusion')
+    if given['image_transport'] and takes_images:
         own['image_transport'] = given['image_transport']
+    defaults: dict[str, str | float] = {}
+    if takes_images and given['source'] and transport.needs_reliable_images():
+        defaults['image_reliability'] = 'reliable'
     if name == 'media_source':
         own['source'] = ParameterValue(given['source'], value_type=str)
         if given['image_transport'] == 'compressed':
             own['compressed'] = True
-        if given['params_file'] == DEFAULTS:  # it has every parameter, this one as 0
-            own['wait_for_subscribers'] = WAIT_FOR_SUBSCRIBERS_S
-        else:
-            under = ['-p', f'wait_for_subscribers:={WAIT_FOR_SUBSCRIBERS_S}']
+        defaults['wait_for_subscribers'] = WAIT_FOR_SUBSCRIBERS_S
+    if given['params_file'] == DEFAULTS:  # it has every parameter
+        own.update(defaults)
+    else:
+        for parameter, value in defaults.items():
+            under += ['-p', f'{parameter}:={value}']
     logger = '.'.join([*filter(None, given['namespace'].split('/')), name])
     return Node(
         package='mer_ros',

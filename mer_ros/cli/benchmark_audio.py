@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,8 +111,16 @@ class _Stream:
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    given = {option: getattr(args, option) for option in OPTIONS}
-    return {option: value for option, value in given.items() if value is not None}
+    """Return the given options that the classifier has, and say which it has not."""
+    named = {option: getattr(args, option) for option in OPTIONS}
+    given = {option: value for option, value in named.items() if value is not None}
+    taken = registry.accepted('audio_classifier', args.classifier, given)
+    for option in given.keys() - taken.keys():
+        print(
+            f'mer benchmark audio: {args.classifier} has no --{option}, it is left out',
+            file=sys.stderr,
+        )
+    return taken
 
 
 def _reference_name(args: argparse.Namespace) -> str:

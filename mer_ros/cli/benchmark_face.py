@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -87,8 +88,12 @@ def _frames(source: Path | None) -> list[NDArray[np.uint8]]:
     from mer_ros.media.sources import VideoFrame
 
     opened = open_source(str(source), audio=False)
-    images = [item.image_bgr for item in opened if isinstance(item, VideoFrame)][: FRAMES * 5]
-    opened.close()
+    try:
+        # No more is decoded than is used: a film may be long, and a webcam has no end.
+        pictures = (item.image_bgr for item in opened if isinstance(item, VideoFrame))
+        images = list(itertools.islice(pictures, FRAMES * 5))
+    finally:
+        opened.close()
     if not images:
         raise CommandError(f'{source} has no pictures')
     return images

@@ -10,9 +10,15 @@ import sys
 import time
 
 from mer_ros.cli.checks import Finding, Status
+from mer_ros.cli.graph import check_log_folder
 
 IMAGES, RATE = 60, 30.0
 ENOUGH = 0.95
+HUMBLE_MEND = (
+    'take compressed images (mer up --image-transport compressed), or reliable ones '
+    '(image_reliability: reliable in the parameter file), or name an XML profile with a '
+    'sendBufferSize of 4 MB in FASTRTPS_DEFAULT_PROFILES_FILE, for what publishes them'
+)
 PUBLISH = """
 import array, sys, time
 import rclpy
@@ -70,7 +76,7 @@ def messages() -> list[Finding]:
 
 def transport() -> list[Finding]:
     """Check the middleware and its transport."""
-    from mer_ros.ros.transport import VARIABLE, prepare
+    from mer_ros.ros.transport import FAST_DDS, PROFILES, VARIABLE, prepare, takes_words_only
 
     chosen = os.environ.get(VARIABLE, '')
     environment = dict(os.environ)
@@ -86,14 +92,24 @@ def transport() -> list[Finding]:
         ]
     if VARIABLE in os.environ and not chosen:
         return [Finding(Status.WARN, f'{VARIABLE} is set to nothing', f'unset {VARIABLE}')]
+    fast_dds = (os.environ.get('RMW_IMPLEMENTATION') or FAST_DDS[0]) in FAST_DDS
+    if fast_dds and takes_words_only() and not any(os.environ.get(name) for name in PROFILES):
+        refused = f'it refuses {VARIABLE}={chosen}; ' if '?' in chosen else ''
+        text = f"Humble's Fast DDS: {refused}of 640x480 images as they are, most get lost"
+        return [Finding(Status.WARN, text, HUMBLE_MEND)]
     text = f'{implementation}, {VARIABLE}={ours or "not used"}'
     return [Finding(Status.OK, text + (' (yours)' if chosen else ''))]
 
 
 def round_trip() -> list[Finding]:
-    """Send images from a process to this one, as a camera and a node do."""
+    """Send images from a process to this one, as a camera and a node do.
+
+    Raises:
+        CommandError: see :func:`~mer_ros.cli.graph.check_log_folder`.
+    """
     from mer_ros.ros.transport import prepare
 
+    check_log_folder()
     prepare()
     import rclpy
     from rclpy.executors import SingleThreadedExecutor

@@ -8,13 +8,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mer_ros.cli.errors import CommandError
-from mer_ros.cli.graph import NODES, SOURCE, Graph, Value, environment, require_ros
+from mer_ros.cli.graph import (
+    NODES,
+    SOURCE,
+    Graph,
+    Value,
+    environment,
+    reliable_images,
+    require_ros,
+)
 from mer_ros.cli.number_arguments import positive
 from mer_ros.cli.processes import Processes, interrupt_on_termination
 from mer_ros.cli.up import add_backends, backends, check_backends, source_parameters
@@ -75,12 +84,17 @@ def run(args: argparse.Namespace) -> int:
     clip = look_at(args)
     if args.output.exists() and not args.output.is_dir():
         raise CommandError(f'{args.output} is a file: choose another --output')
-    args.output.mkdir(parents=True, exist_ok=True)
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f'cannot make {args.output}: {error.strerror}; choose another --output'
+        ) from error
     parameters = backends(args)
     parameters[SOURCE] = {**playing(clip, args.mic)}
     with interrupt_on_termination():
         summary = watch(
-            Graph(parameters=parameters, log_level='warn'),
+            Graph(parameters=parameters, fallbacks=reliable_images(), log_level='warn'),
             clip,
             args.output,
             args.duration,
@@ -107,12 +121,16 @@ def watch(
 
     Raises:
         CommandError: the graph does not come up, or a node dies.
+        BrokenPipeError: who reads our output has gone.
     """
     begun = time.monotonic()
     # Children come before any thread of ours: they are forked.
-    with Processes(environment()) as processes:
+    with (
+        tempfile.TemporaryDirectory(prefix='mer_') as folder,
+        Processes(environment()) as processes,
+    ):
         for node in (*NODES, SOURCE):
-            processes.start(node, graph.command(node))
+            processes.start(node, graph.command(node, Path(folder)))
         from mer_ros.cli.observer import Observer
         from mer_ros.cli.usage import Usage
         from mer_ros.ros import transport
@@ -200,7 +218,7 @@ def _await_graph(processes: Processes, observer: Observer) -> None:
     end = time.monotonic() + START_S
     waiting = set(NODES)
     while waiting or not observer.is_connected():
-        _check_alive(processes)
+        _check_alive(processes, observer)
         waiting = {node for node in waiting if not observer.is_active(node)}
         for node in waiting:
             diagnosis = observer.diagnosis(node)
@@ -225,7 +243,7 @@ def _play(processes: Processes, observer: Observer, clip: Clip, duration_s: floa
     """
     begun = time.monotonic()
     while duration_s is None or time.monotonic() - begun < duration_s:
-        _check_alive(processes)
+        _check_alive(processes, observer)
         diagnosis = observer.diagnosis(SOURCE)
         if diagnosis.values.get('ended') == 'True':
             break
@@ -241,13 +259,15 @@ def _play(processes: Processes, observer: Observer, clip: Clip, duration_s: floa
     end = time.monotonic() + DRAIN_S
     count, since = -1, time.monotonic()
     while time.monotonic() < end and time.monotonic() - since < QUIET_S:
+        observer.check()
         now = sum(map(len, observer.results.values()))
         if now != count:
             count, since = now, time.monotonic()
         time.sleep(0.05)
 
 
-def _check_alive(processes: Processes) -> None:
+def _check_alive(processes: Processes, observer: Observer) -> None:
+    observer.check()
     for child in processes.ended():
         raise CommandError(child.reason())
 
@@ -255,7 +275,7 @@ def _check_alive(processes: Processes) -> None:
 def _summary(
     observer: Observer, clip: Clip, output: Path, begun: float, load: dict[str, Any]
 ) -> dict[str, Any]:
-    from mer_ros.cli import report
+    from mer_ros.cli import demo_pictures, report
 
     fused = observer.results['fused']
     source, face = observer.diagnosis(SOURCE).values, observer.diagnosis('face_emotion').values
@@ -275,32 +295,5 @@ def _summary(
         'labels': report.labels(fused),
         'debug_images': observer.debug_count,
         'usage': load,
-        'files': _pictures(observer, output),
+        'files': demo_pictures.write(observer, output),
     }
-
-
-def _pictures(observer: Observer, output: Path) -> list[str]:
-    """Write the annotated frame that shows most and the timeline; return their paths."""
-    import cv2
-
-    from mer_ros.render import timeline
-
-    written = []
-    fused = observer.results['fused']
-    if observer.debug_images:
-        telling = {
-            each.array.stamp_ns: round(
-                max((one.confidence + one.speaking for one in each.array.estimates), default=0.0), 1
-            )
-            for each in fused
-        }
-        _, image = max(observer.debug_images, key=lambda pair: (telling.get(pair[0], 0.0), pair[0]))
-        path = output / 'demo_frame.png'
-        if not cv2.imwrite(str(path), image):
-            raise CommandError(f'cannot write {path}: choose another --output')
-        written.append(str(path))
-    if fused:
-        path = output / 'demo_timeline.png'
-        timeline.plot([each.array for each in fused], path)
-        written.append(str(path))
-    return written

@@ -85,7 +85,10 @@ def clip(folder: Path) -> Path:
             make(made, SCRIPT, say if spoken else silent)
             made.replace(path)
     except OSError as error:
-        raise CommandError(f'cannot write the demo clip into {folder}: {error.strerror}') from error
+        raise CommandError(
+            f'cannot write the demo clip into {folder}: {error.strerror or error}; set '
+            'XDG_CACHE_HOME to a folder that can be written, or give --source FILE'
+        ) from error
     return path
 
 

@@ -124,6 +124,10 @@ def read(path: Path, which: str) -> LabelledFaces:
         raise CommandError(
             f'{path}: images are {images.dtype} {images.shape}; make them uint8 (N, 48, 48)'
         )
+    if not images.shape[1]:
+        raise CommandError(
+            f'{path}: images of {images.shape} have no pixels; make them (N, 48, 48)'
+        )
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise CommandError(f'{path}: labels are {labels.dtype} {labels.shape} for {len(images)} '
                            'images; give one whole number each')  # fmt: skip

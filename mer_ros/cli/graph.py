@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -24,22 +25,29 @@ class Graph:
 
     Attributes:
         parameters: of single nodes, over those of the file: ``{'face_emotion': {'detector': ..}}``.
+        fallbacks: of single nodes, over config/mer.yaml but under a file of the user's.
         params_file: a ROS parameter file; None takes config/mer.yaml of this package.
         namespace: of all nodes, '' for none.
         remaps: ``from:=to`` for all nodes.
-        use_sim_time: whether the nodes follow /clock.
+        use_sim_time: whether the nodes follow /clock; False leaves it to the parameter file.
         log_level: debug, info, warn, error or fatal.
     """
 
     parameters: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    fallbacks: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     params_file: Path | None = None
     namespace: str = ''
     remaps: tuple[str, ...] = ()
     use_sim_time: bool = False
     log_level: str = 'info'
 
-    def command(self, node: str) -> list[str]:
-        """Return the command line of a node."""
+    def command(self, node: str, folder: Path) -> list[str]:
+        """Return the command line of a node.
+
+        Args:
+            node: one of :data:`NODES` or :data:`SOURCE`.
+            folder: where the file of its parameters is written; it has to outlive the node.
+        """
         argv = [sys.executable, '-m', f'mer_ros.ros.{node}', '--ros-args']
         logger = '.'.join([*filter(None, self.namespace.split('/')), node])
         argv += ['--log-level', f'{logger}:={self.log_level}']
@@ -47,10 +55,18 @@ class Graph:
             argv += ['-r', f'__ns:=/{self.namespace.strip("/")}']
         for rule in self.remaps:
             argv += ['-r', rule]
+        values = dict(self.fallbacks.get(node, {}))
+        if self.params_file is not None:
+            # Before the file, which thus goes over what stands here.
+            for name, value in values.items():
+                argv += ['-p', f'{name}:={_yaml(value)}']
+            values = {}
         argv += ['--params-file', str(self.params_file or default_params_file())]
-        values = {'use_sim_time': self.use_sim_time, **self.parameters.get(node, {})}
-        for name, value in values.items():
-            argv += ['-p', f'{name}:={_yaml(value)}']
+        if self.use_sim_time:
+            values['use_sim_time'] = True
+        values |= self.parameters.get(node, {})
+        if values:
+            argv += ['--params-file', str(_write(folder / f'{node}.yaml', node, values))]
         return argv
 
 
@@ -82,15 +98,37 @@ def environment() -> dict[str, str]:
     return values
 
 
+def reliable_images() -> dict[str, dict[str, Value]]:
+    """Return the parameters with which images of our own source arrive, where ours need any."""
+    from mer_ros.ros import transport
+
+    if not transport.needs_reliable_images():
+        return {}
+    return {node: {'image_reliability': 'reliable'} for node in ('face_emotion', 'emotion_fusion')}
+
+
 def require_ros() -> None:
     """Check that nodes can run here.
 
     Raises:
         ModuleNotFoundError: names what is missing; the command line says how to mend it.
+        CommandError: see :func:`check_log_folder`.
     """
     for name in ('rclpy', 'mer_ros.msg', 'audio_common_msgs'):
         if importlib.util.find_spec(name) is None:
             raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+    check_log_folder()
+
+
+def check_log_folder() -> None:
+    """Refuse to start what rcl would end: it takes the home from HOME alone.
+
+    Raises:
+        CommandError: no variable says where the logs go.
+    """
+    where = os.environ.get('ROS_LOG_DIR') or os.environ.get('ROS_HOME') or os.environ.get('HOME')
+    if where is None:
+        raise CommandError('ROS has no folder for its logs: set HOME or ROS_LOG_DIR')
 
 
 def check_params_file(path: Path | None) -> None:
@@ -119,10 +157,20 @@ def check_params_file(path: Path | None) -> None:
         )
 
 
+def _write(path: Path, node: str, values: Mapping[str, Value]) -> Path:
+    """Write a parameter file that goes over every one before it.
+
+    rcl keeps the sections of all files in the order in which each name came first, and the last
+    that fits a node wins. So `-p` (the section ``/**``) and even the node's full name lose where
+    an earlier file has them above another section that fits. This name no file has, and it fits
+    the node in every namespace.
+    """
+    lines = [f'/**/**/{node}:', '  ros__parameters:']
+    lines += [f'    {name}: {_yaml(value)}' for name, value in values.items()]
+    path.write_text('\n'.join([*lines, '']), encoding='utf-8', errors='surrogateescape')
+    return path
+
+
 def _yaml(value: Value) -> str:
-    """Return a value as the command line of a node takes it."""
-    if isinstance(value, bool):
-        return 'true' if value else 'false'
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return repr(value)
+    """Return a value as YAML: JSON is, and its quoted strings stay strings whatever they hold."""
+    return json.dumps(value, ensure_ascii=False)

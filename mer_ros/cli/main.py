@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn, Protocol
 
 from mer_ros import __version__
@@ -95,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 failed, 2 wrong usage.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _replace_closed_streams()
     try:
         status = _dispatch('mer', Command(SUMMARY, words=COMMANDS), words)
         sys.stdout.flush()
@@ -105,7 +107,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except BrokenPipeError:
         # Who reads our output has gone (`mer ... | head`); the interpreter must not flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return OK
     except Exception as error:  # noqa: BLE001 - the one place where anything becomes a line
         if os.environ.get('MER_DEBUG') == '1':
@@ -127,6 +133,17 @@ def explain(error: BaseException) -> str:
         return text
     kind = type(error).__name__
     return f'{kind}: {text or "no message"} (not foreseen: MER_DEBUG=1 shows where)'
+
+
+def _replace_closed_streams() -> None:
+    """Give the streams that the caller has closed (`>&-`) a place for what is written.
+
+    Python has None for them; and the next file that is opened would take their number.
+    """
+    for name in ('stdout', 'stderr'):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open('w', encoding='utf-8')  # noqa: SIM115 - stays open
+            setattr(sys, name, stream)
 
 
 def _dispatch(name: str, command: Command, words: list[str]) -> int:

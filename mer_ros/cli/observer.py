@@ -26,6 +26,7 @@ from mer_ros.estimates import EstimateArray
 from mer_ros.msg import EmotionArray
 from mer_ros.ros import images
 from mer_ros.ros.conversions import from_message, from_time
+from mer_ros.ros.message_info import with_arrival
 
 DEPTH = 1000
 KEPT_IMAGES = 60
@@ -102,10 +103,14 @@ class Observer:
         self.debug_images: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=KEPT_IMAGES)
         self.debug_count = 0
         self.first_fused = 0.0
+        self._failure: Exception | None = None
         profile = QoSProfile(depth=DEPTH)
         self._subscriptions = [
             self._node.create_subscription(
-                EmotionArray, f'emotion/{name}', partial(self._take, name), profile
+                EmotionArray,
+                f'emotion/{name}',
+                with_arrival(partial(self._take, name), time.time_ns),
+                profile,
             )
             for name in TOPICS
         ]
@@ -130,6 +135,15 @@ class Observer:
         self._thread.join(5.0)
         self._executor.shutdown()
         self._node.destroy_node()
+
+    def check(self) -> None:
+        """Raise what ended the listening, if anything has: call it while waiting for results.
+
+        Raises:
+            Exception: what ``on_fused`` raised, or rclpy.
+        """
+        if self._failure is not None:
+            raise self._failure
 
     def diagnosis(self, node: str) -> Diagnosis:
         """Return the newest diagnostics of a node; empty ones before the first."""
@@ -209,9 +223,11 @@ class Observer:
             self._executor.spin()
         except ExternalShutdownException:
             return
+        except Exception as error:  # noqa: BLE001 - the thread of the command raises it: check()
+            self._failure = error
 
-    def _take(self, name: str, message: EmotionArray, info: Any) -> None:
-        arrival = Arrival(from_message(message), info['received_timestamp'] or time.time_ns())
+    def _take(self, name: str, message: EmotionArray, arrived_ns: int) -> None:
+        arrival = Arrival(from_message(message), arrived_ns)
         self.results[name].append(arrival)
         if name == 'fused':
             self.first_fused = self.first_fused or time.monotonic()

@@ -31,13 +31,21 @@ RCUTILS_PREFIX = re.compile(r'^\[[A-Z]+\] \[[\d.]+\] \[[^]]*\]: ')
 
 
 class Child:
-    """A running child; its output goes on line by line under its name."""
+    """A running child; its output goes on line by line under its name.
+
+    Attributes:
+        name: what its lines begin with.
+        failure: why its output can't go on, None while it can.
+        lines: the last ones that it wrote.
+        process: the process itself.
+    """
 
     def __init__(
         self, name: str, argv: Sequence[str], environment: Mapping[str, str], output: TextIO
     ) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches it only through us."""
         self.name = name
+        self.failure: Exception | None = None
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._output = output
         self.process = subprocess.Popen(
@@ -60,7 +68,12 @@ class Child:
         for line in self.process.stdout:
             text = line.rstrip('\n')
             self.lines.append(text)
-            print(f'[{self.name}] {text}', file=self._output, flush=True)
+            if self.failure is not None:
+                continue  # it still has to be read: a child whose pipe is full stands still
+            try:
+                print(f'[{self.name}] {text}', file=self._output, flush=True)
+            except (OSError, ValueError) as error:  # ValueError: the stream has been closed
+                self.failure = error
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal unless it has ended."""
@@ -114,7 +127,15 @@ class Processes:
         return child
 
     def ended(self) -> list[Child]:
-        """Return the children that are no longer running."""
+        """Return the children that are no longer running.
+
+        Raises:
+            BrokenPipeError: who reads our output has gone.
+            OSError: it can't be written for another reason.
+        """
+        for child in self.children:
+            if child.failure is not None:
+                raise child.failure
         return [child for child in self.children if child.process.poll() is not None]
 
     def stop(self) -> None:

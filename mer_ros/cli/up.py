@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from mer_ros.cli.graph import (
     Value,
     check_params_file,
     environment,
+    reliable_images,
     require_ros,
 )
 from mer_ros.cli.number_arguments import within
@@ -26,6 +29,12 @@ POLL_S = 0.1
 
 OF_DEEPFACE = ('retinaface', 'deepface')
 """Backends that look for their model in DeepFace's own folder first."""
+
+WAIT_FOR_SUBSCRIBERS_S = 20.0
+"""A film that is started beside what listens to it begins when that listens."""
+
+RETINAFACE = 'retinaface'
+"""The one backend that needs its package at every start; wav2vec2 may run from its int8 copy."""
 
 DRAIN_S = 2.0
 """How long the graph goes on after the end of a file: the last frames are still on their way."""
@@ -45,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rate',
         type=within(0.05, 50),
-        default=1.0,
-        help='speed of a file (default: 1.0); the nodes then follow its /clock',
+        help='speed of a file (default: as in the parameter file); at another than 1.0 the nodes '
+        'follow its /clock',
     )
     parser.add_argument('--namespace', default='', help='namespace of all nodes')
     parser.add_argument(
@@ -91,6 +100,7 @@ def check_backends(args: argparse.Namespace) -> None:
     Raises:
         UsageError: no backend has that name.
         ModelError: its model is missing or damaged; the message says how to get it.
+        CommandError: its Python package is missing.
     """
     from mer_ros.face import deepface_home
     from mer_ros.models import catalogue, registry, store
@@ -106,20 +116,28 @@ def check_backends(args: argparse.Namespace) -> None:
         if model is not None and model.task == task:
             find = deepface_home.find if name in OF_DEEPFACE else store.find
             find(name)
+        if name == RETINAFACE and importlib.util.find_spec(name) is None:
+            raise CommandError(
+                f"{name} needs the Python package retina-face: pip install 'mer_ros[deepface]'"
+            )
 
 
 def run(args: argparse.Namespace) -> int:
     """Start the nodes and wait for Ctrl-C, for the end of the file, or for one that dies."""
     graph = graph_of(args)
     require_ros()
-    ros_names.namespace(args.namespace)
+    ros_names.check_remaps(args.remap, ros_names.namespace(args.namespace))
     check_backends(args)
-    with interrupt_on_termination(), Processes(environment()) as processes:
+    with (
+        interrupt_on_termination(),
+        tempfile.TemporaryDirectory(prefix='mer_') as folder,
+        Processes(environment()) as processes,
+    ):
         try:
             for node in NODES:
-                processes.start(node, graph.command(node))
+                processes.start(node, graph.command(node, Path(folder)))
             if SOURCE in graph.parameters:
-                processes.start(SOURCE, graph.command(SOURCE))
+                processes.start(SOURCE, graph.command(SOURCE, Path(folder)))
             return _watch(processes)
         except KeyboardInterrupt:
             print('mer up: stopping', file=sys.stderr)
@@ -133,9 +151,6 @@ def graph_of(args: argparse.Namespace) -> Graph:
         UsageError: the arguments are wrong, alone or beside each other.
         CommandError: a file is not there or can't be used.
     """
-    for rule in args.remap:
-        if ':=' not in rule:
-            raise UsageError(f'--remap {rule} lacks the arrow: FROM:=TO')
     _check_playing(args)
     check_params_file(args.params)
     parameters = backends(args)
@@ -143,19 +158,25 @@ def graph_of(args: argparse.Namespace) -> Graph:
         for node in ('face_emotion', 'emotion_fusion'):
             parameters.setdefault(node, {})['image_transport'] = args.image_transport
     source = source_parameters(args.source, args.mic)
-    own_time = bool(source) and args.rate != 1.0
+    own_time = bool(source) and args.rate not in (None, 1.0)
     if source:
-        parameters[SOURCE] = {
+        given: dict[str, Value | None] = {
             **source,
-            'loop': args.loop,
-            'rate': args.rate,
-            'publish_clock': own_time,
             'exit_at_end': True,
-            'wait_for_subscribers': 20.0,
-            'compressed': args.image_transport == 'compressed',
+            # Only where they are asked for: the parameter file may have them too.
+            'loop': args.loop or None,
+            'rate': args.rate,
+            'publish_clock': own_time or None,
+            'compressed': args.image_transport == 'compressed' or None,
         }
+        parameters[SOURCE] = {name: value for name, value in given.items() if value is not None}
+    fallbacks: dict[str, dict[str, Value]] = {}
+    if source:
+        waiting: dict[str, Value] = {'wait_for_subscribers': WAIT_FOR_SUBSCRIBERS_S}
+        fallbacks = {SOURCE: waiting, **reliable_images()}
     return Graph(
         parameters=parameters,
+        fallbacks=fallbacks,
         params_file=args.params,
         namespace=args.namespace,
         remaps=tuple(args.remap),
@@ -167,10 +188,11 @@ def graph_of(args: argparse.Namespace) -> Graph:
 def _check_playing(args: argparse.Namespace) -> None:
     """Refuse --rate and --loop where there is no file or folder that they could be of."""
     device = args.source is None or is_device(args.source)
-    for option, given in (('--rate', args.rate != 1.0), ('--loop', args.loop)):
+    faster = args.rate not in (None, 1.0)
+    for option, given in (('--rate', faster), ('--loop', args.loop)):
         if given and device:
             raise UsageError(f'{option} is for a file or folder: name one with --source')
-    if args.rate != 1.0 and args.mic:
+    if faster and args.mic:
         raise UsageError('--rate is not for a microphone: leave out --mic or --rate')
 
 
@@ -188,7 +210,12 @@ def source_parameters(source: str | None, microphone: bool) -> dict[str, Value]:
             if not (device.isdigit() or device.startswith('/dev/')):
                 raise UsageError(f'--source {source}: write webcam:0 or webcam:/dev/video0')
         elif kind not in MICROPHONES:
-            path = Path(source).expanduser()
+            try:
+                path = Path(source).expanduser()
+            except RuntimeError as error:  # pathlib: no such user, or one without a home
+                raise CommandError(
+                    f'--source {source}: there is no such home; write the whole path'
+                ) from error
             if not path.exists():
                 raise CommandError(f'--source {source}: no such file or folder')
             source = str(path.resolve())

@@ -53,7 +53,7 @@ class DeepFaceEmbedder:
         if not isinstance(size, int) or not size or len(net.inputs) != 1:
             raise ModelError(
                 f'{weights} takes {net.inputs}, not (N, S, S, 3): it is not the network '
-                f'{self.name} of deepface; run `mer models pull {self.model}`'
+                f'{self.name} of deepface; delete that file and run `mer models pull {self.model}`'
             )
         self.version = '1.0'  # of the release that the files are published in
         self._size = size

@@ -57,7 +57,7 @@ class DeepFaceClassifier:
         if len(takes) != 1 or len(net.outputs) != 1:
             raise ModelError(
                 f'{weights} takes {net.inputs}, not (N, 48, 48, 1): it is not the emotion network '
-                'of deepface; run `mer models pull deepface`'
+                'of deepface; delete that file and run `mer models pull deepface`'
             )
         card = ModelCard.path_of(weights.resolve())
         version, temperature = '1.0', 1.0  # of the release that the file is published in

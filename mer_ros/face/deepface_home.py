@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mer_ros.models import catalogue, store
+from mer_ros.models import catalogue, integrity, store
 from mer_ros.models.errors import ModelError
 
 
@@ -24,9 +24,13 @@ def find(model: str) -> Path:
         ModelError: the file is missing or damaged.
     """
     filename = catalogue.entry(model).files[0].filename
-    home = Path(os.environ.get('DEEPFACE_HOME', '') or Path.home())
-    own = home / '.deepface' / 'weights' / filename
-    return own if own.is_file() else store.find(model)
+    chosen = os.environ.get('DEEPFACE_HOME', '')
+    home = Path(chosen) if chosen else integrity.home_folder()
+    if home is not None:
+        own = home / '.deepface' / 'weights' / filename
+        if own.is_file():
+            return own
+    return store.find(model)
 
 
 def choose_onnx() -> None:

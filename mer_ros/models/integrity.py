@@ -17,11 +17,29 @@ _CHUNK = 1 << 20
 _known: dict[str, str] = {}
 
 
+def home_folder() -> Path | None:
+    """Return the user's home; None for one who has none (a container's, under a bare number)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def cache_folder() -> Path:
-    """Return ``$XDG_CACHE_HOME/mer_ros`` (``~/.cache/mer_ros``); it need not be there."""
+    """Return ``$XDG_CACHE_HOME/mer_ros`` (``~/.cache/mer_ros``); it need not be there.
+
+    Raises:
+        ModelError: neither that variable nor a home says where it is.
+    """
     base = Path(os.environ.get('XDG_CACHE_HOME', ''))
     # The XDG specification says that a relative path is to be ignored.
-    return (base if base.is_absolute() else Path.home() / '.cache') / 'mer_ros'
+    if base.is_absolute():
+        return base / 'mer_ros'
+    home = home_folder()
+    if home is None:
+        # Not the folder of temporary files: models that others can write would be loaded from it.
+        raise ModelError('this user has no home folder for the cache: set HOME or XDG_CACHE_HOME')
+    return home / '.cache' / 'mer_ros'
 
 
 def digest(path: Path) -> str:
@@ -71,19 +89,24 @@ def _key(path: Path) -> str:
 def _read_record() -> dict[str, str]:
     try:
         record = json.loads((cache_folder() / 'verified.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+    except (OSError, ValueError, ModelError):
         return {}  # not there yet, or damaged: everything is hashed again, which costs only time
     return record if isinstance(record, dict) else {}
 
 
 def _write_record(record: dict[str, str]) -> None:
     try:
+        folder = cache_folder()
+    except ModelError as error:
+        _LOG.info('cannot keep the record of checked models: %s', error)
+        return
+    try:
         with contextlib.ExitStack() as undo:
-            cache_folder().mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=cache_folder(), prefix='verified.')
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=folder, prefix='verified.')
             undo.callback(Path(name).unlink, missing_ok=True)
             with os.fdopen(handle, 'w', encoding='utf-8') as file:
                 json.dump(record, file, indent=0)
-            Path(name).replace(cache_folder() / 'verified.json')
+            Path(name).replace(folder / 'verified.json')
     except OSError as error:
-        _LOG.info('cannot keep the record of checked models in %s: %s', cache_folder(), error)
+        _LOG.info('cannot keep the record of checked models in %s: %s', folder, error)

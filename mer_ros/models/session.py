@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from mer_ros.models.errors import ModelError
+
+# From 1.32 on ONNX Runtime tells its vendor about its use unless this is set before the import.
+# Nothing leaves the machine here; this is the only import of it in the package.
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
+
+import onnxruntime
 
 Tensor = NDArray[np.generic]
 

@@ -7,9 +7,11 @@ catalogue's (for embedded models: the card's) is never handed out.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from mer_ros.models import catalogue, integrity
@@ -37,9 +39,24 @@ class State(enum.Enum):
 
 
 def folders() -> tuple[Path, ...]:
-    """Return where pulled models are looked for: ``MER_MODEL_DIR`` if set, the user's cache."""
+    """Return where pulled models are looked for: ``MER_MODEL_DIR`` if set, the user's cache.
+
+    Raises:
+        ModelError: neither says a folder; the message says which variable to set.
+    """
     own = os.environ.get('MER_MODEL_DIR', '')
-    return (*([Path(own).expanduser()] if own else []), integrity.cache_folder())
+    if not own:
+        return (integrity.cache_folder(),)
+    try:
+        first = Path(own).expanduser()
+    except RuntimeError as error:  # pathlib: no such user, or one without a home
+        raise ModelError(
+            f'MER_MODEL_DIR is {own}, and there is no such home: set it to the whole path'
+        ) from error
+    try:
+        return (first, integrity.cache_folder())
+    except ModelError:
+        return (first,)  # all that this user has
 
 
 def locate(name: str) -> Path | None:
@@ -49,13 +66,7 @@ def locate(name: str) -> Path | None:
         ModelError: no model has that name.
     """
     entry = catalogue.entry(name)
-    if entry.package:
-        places = _package_folders(entry.package)
-    elif entry.embedded:
-        places = (EMBEDDED, *folders())
-    else:
-        places = folders()
-    for place in places:
+    for place in _places(entry):
         home = place / entry.folder
         if all((home / file.filename).is_file() for file in entry.files):
             return home if entry.folder else home / entry.files[0].filename
@@ -122,6 +133,17 @@ def expected_digest(entry: ModelEntry, file: ModelFile, path: Path) -> str:
     return ''
 
 
+def _places(entry: ModelEntry) -> Iterator[Path]:
+    """Yield where a model may lie; the user's folders only when they are come to."""
+    if entry.package:
+        yield from _package_folders(entry.package)
+        return
+    if entry.embedded:
+        yield EMBEDDED
+    with contextlib.suppress(ModelError):  # no such folders: nothing can lie there; see _mend
+        yield from folders()
+
+
 def _files(entry: ModelEntry, path: Path) -> list[tuple[ModelFile, Path]]:
     if entry.folder:
         return [(file, path / file.filename) for file in entry.files]
@@ -153,6 +175,10 @@ def _mend(entry: ModelEntry) -> str:
         return f'{entry.mend}, which carries {entry.files[0].filename}'
     if entry.embedded:
         return 'it is embedded in mer_ros; install mer_ros again, or set MER_MODEL_DIR'
+    try:
+        folders()
+    except ModelError as error:
+        return str(error)
     what = entry.folder or entry.files[0].filename
     return f'run `{_pull(entry)}`, or set MER_MODEL_DIR to the folder that holds {what}'
 

@@ -8,6 +8,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 
+from mer_ros.ros import transport
 from mer_ros.ros.counters import Rate
 
 try:
@@ -20,10 +21,13 @@ SUGGESTIONS = 3
 LOSSY = 0.1
 """Share of messages lost on the way from which diagnostics say so."""
 
-LOSS_MEND = (
-    'start the publisher with FASTDDS_BUILTIN_TRANSPORTS=DEFAULT?sockets_size=4MB, or subscribe '
-    'compressed or reliably (README: images get lost)'
-)
+
+def loss_mend() -> str:
+    """Return what to do where messages are lost on the way."""
+    setting = f'start the publisher with {transport.VARIABLE}={transport.VALUE}, or '
+    if transport.takes_words_only():
+        setting = ''
+    return f'{setting}subscribe compressed or reliably (README: images get lost)'
 
 
 def type_name(message_type: type[Any]) -> str:
@@ -90,10 +94,10 @@ class Monitor:
         self._seen = (self.lost, self.rate.count)
         if lost <= LOSSY * (lost + came):
             return ''
-        return f'{lost} of {lost + came} on {self.topic} were lost on the way: {LOSS_MEND}'
+        return f'{lost} of {lost + came} on {self.topic} were lost on the way: {loss_mend()}'
 
     def _lost(self) -> str:
-        return f', {self.lost} lost on the way: {LOSS_MEND}' if self.lost else ''
+        return f', {self.lost} lost on the way: {loss_mend()}' if self.lost else ''
 
     def _elsewhere(self) -> str:
         return ''

@@ -2,16 +2,18 @@
 
 Fast DDS as it comes loses most 640x480 images between two processes with best-effort QoS: the
 fragments overrun the publisher's send buffer. A larger buffer on the publisher's side mends it
-and still talks to participants that set nothing (LARGE_DATA does not).
+and still talks to participants that set nothing (LARGE_DATA does not). Humble's Fast DDS can only
+be given one by an XML profile, which is the user's to write.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 VARIABLE = 'FASTDDS_BUILTIN_TRANSPORTS'
 VALUE = 'DEFAULT?sockets_size=4MB'
+PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 FAST_DDS = ('rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp')
 
 
@@ -27,10 +29,29 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> str:
     """
     middleware = environment.get('RMW_IMPLEMENTATION', '')
     chosen = environment.get(VARIABLE, '')
-    profiles = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-    if chosen or any(environment.get(name) for name in profiles):
+    if chosen or any(environment.get(name) for name in PROFILES):
         return chosen
     if middleware and middleware not in FAST_DDS:
         return ''
+    if takes_words_only(environment):
+        return ''
     environment[VARIABLE] = VALUE
     return VALUE
+
+
+def needs_reliable_images(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether whole images only get from one process of ours to another reliably.
+
+    Our own source offers that, so where it is started its subscribers can ask for it.
+    """
+    return takes_words_only(environment) and not any(
+        environment.get(name) for name in (VARIABLE, 'RMW_IMPLEMENTATION', *PROFILES)
+    )
+
+
+def takes_words_only(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether Fast DDS is Humble's 2.6, which refuses options behind a ``?``.
+
+    It says so in every process and goes on with its default transport.
+    """
+    return environment.get('ROS_DISTRO', '') == 'humble'

@@ -1,11 +1,15 @@
 """Benchmarks: the fixed fields, and that ours and the references take turns."""
 
 import json
+from functools import partial
 
+import cv2
+import numpy as np
 import pytest
 
-from mer_ros.cli import timing
+from mer_ros.cli import benchmark_face, timing
 from mer_ros.cli.main import main
+from mer_ros.media import opener
 
 FIELDS = {'ms', 'reference_ms', 'ratio', 'cpu', 'rss_mb', 'references'}
 
@@ -59,9 +63,21 @@ def test_the_audio_benchmark(capsys):
     assert found['runs_on'] == ''  # lite runs in one way only
 
 
-def test_an_option_that_the_classifier_does_not_have_is_refused(capsys):
-    assert main(['benchmark', 'audio', '--dtype', 'int8', '--runs', '1']) == 1
-    assert 'dtype' in capsys.readouterr().err
+def test_an_option_that_the_classifier_does_not_have_is_left_out_and_named(capsys):
+    assert main(['benchmark', 'audio', '--dtype', 'int8', '--runs', '1']) == 0
+    out = capsys.readouterr()
+    assert out.err == 'mer benchmark audio: lite has no --dtype, it is left out\n'
+    check(json.loads(out.out))
+
+
+def test_no_more_pictures_are_decoded_than_are_used(monkeypatch, tmp_path):
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f'{index}.png'), np.full((48, 64, 3), index * 50, np.uint8))
+    # As with a webcam, there is no end.
+    monkeypatch.setattr(opener, 'open_source', partial(opener.open_source, loop=True))
+    frames = benchmark_face._frames(tmp_path)
+    assert len(frames) == 5 * benchmark_face.FRAMES
+    assert frames[0].shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from mer_ros.cli import checks, checks_ros, doctor
 from mer_ros.cli.checks import Finding, Status
 from mer_ros.cli.main import main
+from mer_ros.ros import transport
 
 
 def test_every_check_of_the_design_is_made(capsys):
@@ -52,6 +53,26 @@ def test_a_transport_that_cuts_others_off_is_told(monkeypatch):
     monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')
     assert checks_ros.transport()[0].status is Status.WARN
     monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'DEFAULT')
+    assert checks_ros.transport()[0].status is Status.OK
+
+
+@pytest.mark.parametrize('chosen', ['', 'DEFAULT?sockets_size=4MB'])
+def test_on_humble_it_says_what_helps_instead_of_the_transport(monkeypatch, chosen):
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    for name in (*transport.PROFILES, 'RMW_IMPLEMENTATION', transport.VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    if chosen:
+        monkeypatch.setenv(transport.VARIABLE, chosen)
+    (finding,) = checks_ros.transport()
+    assert finding.status is Status.WARN
+    assert 'get lost' in finding.text
+    assert ('refuses' in finding.text) == bool(chosen)
+    for way in ('compressed', 'image_reliability: reliable', 'XML profile'):
+        assert way in finding.mend
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '/etc/fastdds.xml')
+    assert checks_ros.transport()[0].status is Status.OK
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE')
+    monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_cyclonedds_cpp')
     assert checks_ros.transport()[0].status is Status.OK
 
 

@@ -97,6 +97,7 @@ def test_crops_of_another_size_are_scaled():
         ({'labels': None}, 'has no labels'),
         ({'images': np.zeros((12, 48, 48), np.float32)}, 'make them uint8'),
         ({'images': np.zeros((12, 48, 40), np.uint8)}, 'make them uint8'),
+        ({'images': np.zeros((12, 0, 0), np.uint8)}, 'have no pixels; make them'),
         ({'labels': np.zeros(3, np.int64)}, 'whole number each'),
         ({'labels': np.zeros(12)}, 'whole number each'),
         ({'labels': np.full(12, 7)}, 'not in 0..6'),

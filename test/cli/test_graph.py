@@ -1,15 +1,17 @@
 """The command lines of the nodes, and what is refused before any is started."""
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
-from mer_ros.cli import up
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli import ros_names, up
+from mer_ros.cli.errors import CommandError, UsageError
 from mer_ros.cli.graph import NODES, SOURCE, check_params_file, default_params_file
 from mer_ros.cli.main import main
 
@@ -42,16 +44,26 @@ def deepface_home(tmp_path):
     return tmp_path / 'home'
 
 
-def parameters_of(command):
-    pairs = [command[i + 1] for i, word in enumerate(command) if word == '-p']
-    return {name: yaml.safe_load(value) for name, value in (p.split(':=', 1) for p in pairs)}
+@pytest.fixture
+def given(tmp_path):
+    """Return what tells the parameters that a node gets over those of the files."""
+
+    def read(graph, node):
+        command = graph.command(node, tmp_path)
+        files = [command[i + 1] for i, word in enumerate(command) if word == '--params-file']
+        if len(files) < 2:
+            return {}
+        (section,) = yaml.safe_load(Path(files[-1]).read_text()).values()
+        return section['ros__parameters']
+
+    return read
 
 
 def test_the_nodes_are_those_of_the_design():
     assert (*NODES, SOURCE) == ('face_emotion', 'audio_emotion', 'emotion_fusion', 'media_source')
 
 
-def test_a_node_is_started_with_namespace_remaps_and_parameters():
+def test_a_node_is_started_with_namespace_remaps_and_parameters(given, tmp_path):
     graph = up.graph_of(
         parse(
             '--namespace',
@@ -67,50 +79,52 @@ def test_a_node_is_started_with_namespace_remaps_and_parameters():
             'debug',
         )
     )
-    face = graph.command('face_emotion')
+    face = graph.command('face_emotion', tmp_path)
     assert face[1:4] == ['-m', 'mer_ros.ros.face_emotion', '--ros-args']
     assert '__ns:=/robot' in face
     assert 'image_raw:=/camera/image' in face
     assert 'robot.face_emotion:=debug' in face
-    assert parameters_of(face) == {'use_sim_time': True, 'detector': 'yunet'}
-    assert parameters_of(graph.command('audio_emotion'))['classifier'] == 'wav2vec2'
+    assert given(graph, 'face_emotion') == {'use_sim_time': True, 'detector': 'yunet'}
+    assert given(graph, 'audio_emotion')['classifier'] == 'wav2vec2'
     assert SOURCE not in graph.parameters
 
 
-def test_odd_names_of_files_reach_the_node_as_they_are(tmp_path):
-    path = tmp_path / "it's: a #film, 100%.mp4"
+@pytest.mark.parametrize('name', ['it\'s: a "film" #1, 100%\n.mp4', '1e3', 'ü 🙂', 'true'])
+def test_odd_names_of_files_reach_the_node_as_they_are(given, tmp_path, name):
+    path = tmp_path / name
     path.write_bytes(b'')
     graph = up.graph_of(parse('--source', str(path), '--loop'))
-    given = parameters_of(graph.command(SOURCE))
-    assert given['source'] == str(path)
-    assert given['loop'] is True
-    assert given['exit_at_end'] is True
+    found = given(graph, SOURCE)
+    assert found['source'] == str(path)
+    assert found['loop'] is True
+    assert found['exit_at_end'] is True
 
 
-def test_compressed_images_are_published_and_taken(tmp_path):
+def test_compressed_images_are_published_and_taken(given, tmp_path):
     graph = up.graph_of(parse('--source', str(tmp_path), '--image-transport', 'compressed'))
-    assert parameters_of(graph.command(SOURCE))['compressed'] is True
+    assert given(graph, SOURCE)['compressed'] is True
     for node in ('face_emotion', 'emotion_fusion'):
-        assert parameters_of(graph.command(node))['image_transport'] == 'compressed'
+        assert given(graph, node)['image_transport'] == 'compressed'
 
 
-def test_another_speed_brings_the_clock_with_it(tmp_path):
+def test_another_speed_brings_the_clock_with_it(given, tmp_path):
     graph = up.graph_of(parse('--source', str(tmp_path), '--rate', '2'))
-    assert parameters_of(graph.command(SOURCE))['publish_clock'] is True
-    assert parameters_of(graph.command('emotion_fusion'))['use_sim_time'] is True
+    assert given(graph, SOURCE)['publish_clock'] is True
+    assert given(graph, 'emotion_fusion')['use_sim_time'] is True
 
 
-def test_a_microphone_alone_is_a_source():
+def test_a_microphone_alone_is_a_source(given):
     graph = up.graph_of(parse('--mic'))
-    given = parameters_of(graph.command(SOURCE))
-    assert given['microphone'] is True
-    assert 'source' not in given
+    found = given(graph, SOURCE)
+    assert found['microphone'] is True
+    assert 'source' not in found
 
 
 @pytest.mark.parametrize(
     ('words', 'reason'),
     [
         (['--source', 'none.mp4'], 'no such file or folder'),
+        (['--source', '~no_such_user/a.mp4'], 'write the whole path'),
         (['--params', 'none.yaml'], 'no such parameter file'),
     ],
 )
@@ -126,6 +140,13 @@ def test_what_cannot_work_is_refused_with_the_reason(words, reason):
         (['--rate', 'nan'], 'no finite number'),
         (['--rate', 'fast'], 'no number'),
         (['--remap', 'a'], 'FROM:=TO'),
+        (['--remap', 'image_raw:=/a b'], "'/a b': topic name must not contain characters"),
+        (['--remap', 'image_raw:='], 'topic name must not be empty'),
+        (['--remap', 'image raw:=/a'], "'image raw': topic name must not contain characters"),
+        (['--remap', 'face_emotion:image_raw:=/a//b'], "topic '/a//b'"),
+        (['--remap', '9 x:image_raw:=/a'], "node '9 x': node name must not"),
+        (['--remap', '__ns:=/robot'], 'give --namespace instead'),
+        (['--remap', 'face_emotion:__node:=other'], 'give --namespace instead'),
         (['--source', 'webcam:'], 'write webcam:0'),
         (['--source', 'webcam:9x'], 'write webcam:0'),
         (['--rate', '2'], '--rate is for a file or folder'),
@@ -144,6 +165,56 @@ def test_wrong_usage_starts_nothing(words, reason):
     assert done.returncode == 2, done.stderr
     assert reason in done.stderr
     assert done.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    'rule',
+    [
+        'image_raw:=/camera/image_raw',
+        'face_emotion:image_raw:=image',
+        'rostopic://image_raw:=/camera/image',
+        'face_emotion:rosservice:///a:=b',
+        '~/get_state:=/state',
+        'a:=b:=c',
+        'a:=rostopic://b',
+        'a:=/camera/{node}/image',
+        'a__b:=c',
+        'a:=/b c',
+        'a/:=b',
+        'a:=b//c',
+        '/**/a:=b',
+        '*:a:=b',
+    ],
+)
+def test_the_remap_rules_that_pass_are_those_that_a_node_takes(rule):
+    import rclpy
+    from rclpy.exceptions import NameValidationException
+    from std_msgs.msg import String
+
+    context = rclpy.Context()
+    options = {'context': context, 'use_global_arguments': False, 'enable_rosout': False}
+    rclpy.init(context=context, domain_id=int(DOMAIN))
+    try:
+        node = rclpy.create_node('node', cli_args=['--ros-args', '-r', rule], **options)
+        node.create_publisher(String, 'a', 1)
+        node.destroy_node()
+        refused = contextlib.nullcontext()
+    except (RuntimeError, NameValidationException):
+        refused = pytest.raises(UsageError)
+    finally:
+        context.try_shutdown()
+    with refused:
+        ros_names.check_remaps([rule], '/robot')
+
+
+def test_a_backend_whose_package_is_not_there_starts_nothing(tmp_path, deepface_home, monkeypatch):
+    monkeypatch.setenv('DEEPFACE_HOME', str(deepface_home))
+    weights = deepface_home / '.deepface' / 'weights'
+    weights.mkdir(parents=True)
+    (weights / 'retinaface.onnx').write_bytes(b'there')
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(CommandError, match=r'retina-face: pip install .mer_ros\[deepface\]'):
+        up.check_backends(parse('--face-detector', 'retinaface'))
 
 
 def test_a_backend_whose_model_is_not_there_starts_nothing(tmp_path, deepface_home):
@@ -184,6 +255,13 @@ def test_parameter_files_are_looked_into(tmp_path):
         path.write_text(text)
         with pytest.raises(CommandError, match=reason):
             check_params_file(path)
+
+
+def test_without_a_folder_for_the_logs_of_ros_nothing_is_started(monkeypatch, capsys):
+    for name in ('HOME', 'ROS_HOME', 'ROS_LOG_DIR'):
+        monkeypatch.delenv(name, raising=False)
+    assert main(['up']) == 1
+    assert capsys.readouterr().err.endswith('set HOME or ROS_LOG_DIR\n')
 
 
 def test_without_ros_every_command_says_how_to_get_it(monkeypatch, capsys):

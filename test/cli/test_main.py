@@ -104,6 +104,46 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.rstrip().endswith('[]')
 
 
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '>&- 2>&-', '<&- >&- 2>&-'])
+def test_closed_streams_are_no_error(closed):
+    done = subprocess.run(
+        f'{sys.executable} -m mer_ros.cli.main models verify haar {closed}',
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0
+    assert done.stderr == ''
+    assert ('verified' in done.stdout or 'unpinned' in done.stdout) == (closed == '2>&-')
+
+
+@pytest.mark.parametrize(
+    ('words', 'status'),
+    [
+        (['models', 'verify', 'face_lite', 'haar'], 0),
+        (['models', 'verify', 'yunet'], 1),
+        (['models', 'pull', 'yunet'], 1),
+        (['benchmark', 'face', '--detector', 'yunet'], 1),
+    ],
+    ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
+)
+def test_one_without_a_home_is_told_what_to_set_where_one_is_needed(
+    monkeypatch, capsys, words, status
+):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    for name in ('HOME', 'XDG_CACHE_HOME', 'MER_MODEL_DIR', 'DEEPFACE_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('pwd.getpwuid', nobody)
+    assert main(words) == status
+    out = capsys.readouterr()
+    assert 'not foreseen' not in out.err
+    assert ('set HOME or XDG_CACHE_HOME' in out.out + out.err) == bool(status)
+
+
 def test_a_reader_that_goes_away_is_no_error():
     done = subprocess.run(
         f'{sys.executable} -m mer_ros.cli.main --help | head -1',

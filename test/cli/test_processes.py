@@ -110,6 +110,22 @@ def test_a_program_that_is_not_there_is_one_line():
         children.start('face', ['/no/such/program'])
 
 
+def test_a_child_goes_on_when_nobody_reads_our_output_any_more():
+    end, begin = os.pipe()
+    os.close(end)
+    much = 'print("x" * 1000, flush=True)\n' * 200  # more than a pipe holds
+    # Nothing is kept, which closing it would write once more.
+    output = io.TextIOWrapper(io.FileIO(begin, 'w'), write_through=True)
+    with Processes(os.environ, output) as children:
+        child = children.start('face', python(f'{much}\nimport time; time.sleep(60)'))
+        assert until(lambda: child.failure is not None)
+        with pytest.raises(BrokenPipeError):
+            children.ended()
+        child.process.send_signal(signal.SIGINT)
+        assert until(lambda: child.process.poll() is not None)
+        assert 'KeyboardInterrupt' in child.reason()
+
+
 @pytest.mark.skipif(sys.platform != 'linux', reason='PR_SET_PDEATHSIG is of Linux')
 def test_none_is_left_when_the_parent_is_killed():
     code = (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mer_ros.face import deepface_home
 from mer_ros.face.deepface_emotion import DeepFaceClassifier
 from mer_ros.models.errors import ModelError
 
@@ -96,7 +97,7 @@ def test_a_card_beside_the_weights_gives_temperature_and_version(
 def test_another_network_of_that_name_is_refused(home: Path, shared_data: Path) -> None:
     other = shared_data / 'weights' / 'face_detection_yunet_2023mar.onnx'
     (home / 'MER_MODEL_DIR' / NAME).symlink_to(other)
-    with pytest.raises(ModelError, match='not the emotion network'):
+    with pytest.raises(ModelError, match=r'not the emotion network.*; delete that file and run'):
         DeepFaceClassifier().load()
 
 
@@ -104,6 +105,33 @@ def test_a_damaged_file_is_an_error(home: Path) -> None:
     (home / 'MER_MODEL_DIR' / NAME).write_bytes(b'Not Found')
     with pytest.raises(ModelError):
         DeepFaceClassifier().load()
+
+
+@pytest.mark.parametrize('content', [b'Not Found', None])
+def test_a_useless_file_in_the_users_own_folder_is_to_be_deleted_first(
+    weights: Path, shared_data: Path, content: bytes | None
+) -> None:
+    own = Path(os.environ['DEEPFACE_HOME']) / '.deepface' / 'weights'
+    own.mkdir(parents=True)
+    other = (shared_data / 'weights' / 'face_detection_yunet_2023mar.onnx').read_bytes()
+    (own / NAME).write_bytes(content or other)
+    with pytest.raises(ModelError) as caught:
+        DeepFaceClassifier().load()
+    assert str(own / NAME) in str(caught.value)
+    assert 'delete th' in str(caught.value)
+    (own / NAME).unlink()
+    DeepFaceClassifier().load()
+
+
+def test_without_a_home_the_store_is_enough(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    for name in ('HOME', 'DEEPFACE_HOME', 'XDG_CACHE_HOME'):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr('pwd.getpwuid', nobody)
+    assert deepface_home.find('deepface') == weights
+    DeepFaceClassifier().load()
 
 
 def test_the_users_own_deepface_folder_comes_first(weights: Path) -> None:

@@ -57,6 +57,27 @@ def test_relative_xdg_folder_is_ignored(monkeypatch):
     assert integrity.cache_folder().is_absolute()
 
 
+@pytest.fixture
+def homeless(monkeypatch):
+    """Be a user of a bare number: no HOME, and no entry in passwd."""
+
+    def nobody(uid):
+        raise KeyError(uid)
+
+    for name in ('HOME', 'XDG_CACHE_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('pwd.getpwuid', nobody)
+
+
+def test_without_a_home_the_record_lives_as_long_as_the_process(tmp_path, homeless):
+    assert integrity.home_folder() is None
+    path = tmp_path / 'f'
+    path.write_bytes(b'one')
+    assert integrity.known_digest(path) == hashlib.sha256(b'one').hexdigest()
+    with pytest.raises(ModelError, match='set HOME or XDG_CACHE_HOME'):
+        integrity.cache_folder()
+
+
 def test_unreadable_file_is_named(tmp_path):
     with pytest.raises(ModelError, match='cannot read'):
         integrity.known_digest(tmp_path / 'nothing')

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -50,3 +54,24 @@ def test_wrong_inputs_say_what_the_model_takes(yunet):
         net.run({'input': np.zeros((1, 3, 64, 64), np.float32)})
     with pytest.raises(ModelError, match='failed'):
         net.run({'input': np.zeros((1, 3, 640, 640), np.uint8)})
+
+
+def test_nothing_is_told_to_the_vendor_of_onnx_runtime(tmp_path, repository):
+    code = (
+        'import numpy as np; from mer_ros.models import registry; '
+        'net = registry.create("face_classifier", "lite"); net.load(); '
+        'print(net.classify(np.zeros((1, 48, 48), np.uint8)).probabilities.shape)'
+    )
+    environment = {**os.environ, 'HOME': str(tmp_path), 'XDG_CACHE_HOME': str(tmp_path / 'cache')}
+    environment.pop('ORT_DISABLE_TELEMETRY', None)
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        env=environment,
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == '(1, 7)\n'
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob('*')}
+    assert written <= {'cache', 'cache/mer_ros', 'cache/mer_ros/verified.json'}

@@ -65,6 +65,37 @@ def test_own_folder_comes_before_the_cache(weights, tmp_path, monkeypatch):
     assert store.find('weights') == own / 'w.bin'
 
 
+def test_without_a_home_an_own_folder_is_enough_and_embedded_models_need_none(
+    weights, tmp_path, monkeypatch
+):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    for name in ('HOME', 'XDG_CACHE_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('pwd.getpwuid', nobody)
+    assert store.find('face_lite').is_file()
+    assert store.find('haar').is_file()
+    for call in (store.find, pull.pull):
+        with pytest.raises(ModelError, match='set HOME or XDG_CACHE_HOME'):
+            call('weights')
+    state, line = store.verify('weights')
+    assert state is State.MISSING
+    assert 'set HOME or XDG_CACHE_HOME' in line
+    own = tmp_path / 'own'
+    monkeypatch.setenv('MER_MODEL_DIR', str(own))
+    assert store.verify('weights')[0] is State.MISSING
+    assert pull.pull('weights', timeout=1) == own / 'w.bin'
+    assert store.find('weights') == own / 'w.bin'
+
+
+def test_an_own_folder_of_nobodys_home_is_named(weights, monkeypatch):
+    monkeypatch.setenv('MER_MODEL_DIR', '~no_such_user/models')
+    with pytest.raises(ModelError, match=r'MER_MODEL_DIR is ~no_such_user/models.*whole path'):
+        store.find('weights')
+    assert store.find('face_lite').is_file()
+
+
 @pytest.mark.parametrize('damage', [b'', b'short', None])
 def test_damaged_file_is_never_handed_out_and_pull_mends_it(weights, damage):
     path = pull.pull('weights', timeout=1)

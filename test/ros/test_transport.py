@@ -27,6 +27,15 @@ def test_what_the_user_chose_is_left_alone(environment: dict[str, str]) -> None:
     assert environment == before
 
 
+@pytest.mark.parametrize('middleware', [{}, {'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'}])
+def test_humble_whose_fast_dds_takes_no_options_gets_none(middleware: dict[str, str]) -> None:
+    environment = {'ROS_DISTRO': 'humble', **middleware}
+    before = dict(environment)
+    assert transport.prepare(environment) == ''
+    assert environment == before
+    assert transport.prepare({'ROS_DISTRO': 'jazzy', **middleware}) == transport.VALUE
+
+
 def test_fast_dds_by_name_is_still_fast_dds() -> None:
     environment = {'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'}
     transport.prepare(environment)

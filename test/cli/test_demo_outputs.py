@@ -1,0 +1,72 @@
+"""Where the output of demo and up can't go: a reader that has left, a folder that can't be made."""
+
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from mer_ros.cli import demo_clip
+from mer_ros.cli.main import main
+
+pytest.importorskip('rclpy')
+
+DOMAIN = str(1 + (os.getpid() * 7 + 50) % 100)
+
+
+def mer(*words, stderr):
+    return subprocess.Popen(
+        [sys.executable, '-m', 'mer_ros.cli.main', *map(str, words)],
+        env={**os.environ, 'ROS_DOMAIN_ID': DOMAIN},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+
+
+@pytest.fixture(scope='module')
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp('clip') / 'clip.mp4'
+    demo_clip.make(path, demo_clip.SCRIPT[:2], demo_clip.silent)
+    return path
+
+
+def test_a_demo_whose_reader_goes_away_ends_quietly(clip, tmp_path):
+    demo = mer('demo', '--source', clip, '--output', tmp_path, stderr=subprocess.PIPE)
+    assert demo.stdout.readline()
+    children = psutil.Process(demo.pid).children()
+    demo.stdout.close()
+    demo.stdout = None
+    _, err = demo.communicate(timeout=30)
+    assert demo.returncode == 0
+    assert 'Traceback' not in err
+    assert 'Exception' not in err
+    assert not any(child.is_running() for child in children)
+
+
+def test_up_ends_with_its_nodes_when_nobody_reads_what_they_say(clip):
+    words = ['up', '--source', clip, '--loop', '--log-level', 'debug']
+    graph = mer(*words, stderr=subprocess.STDOUT)
+    assert graph.stdout.readline()
+    children = psutil.Process(graph.pid).children()
+    graph.stdout.close()
+    assert graph.wait(30) == 0
+    assert not any(child.is_running() for child in children)
+
+
+def test_an_output_that_cannot_be_made_is_said_before_anything_starts(clip, capsys):
+    assert main(['demo', '--source', str(clip), '--output', '/proc/pictures']) == 1
+    err = capsys.readouterr().err
+    assert '/proc/pictures' in err
+    assert 'choose another --output' in err
+    assert err.count('\n') == 1
+
+
+def test_a_demo_clip_that_cannot_be_kept_names_both_ways_out(monkeypatch, capsys):
+    monkeypatch.setenv('XDG_CACHE_HOME', '/proc/cache')
+    assert main(['demo']) == 1
+    err = capsys.readouterr().err
+    assert 'set XDG_CACHE_HOME' in err
+    assert 'give --source FILE' in err
+    assert err.count('\n') == 1
