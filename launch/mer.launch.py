@@ -4,7 +4,11 @@ ros2 launch mer_ros mer.launch.py image:=/camera/image_raw audio:=/audio/audio
 ros2 launch mer_ros mer.launch.py source:=film.mp4 debug:=true
 """
 
+import atexit
+import functools
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -17,9 +21,8 @@ from launch.actions import (
 )
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-from mer_ros.ros import transport
+from mer_ros.ros import parameter_overrides, transport
 
 CONFIG = Path(get_package_share_directory('mer_ros')) / 'config'
 
@@ -97,6 +100,14 @@ def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return actions
 
 
+@functools.cache
+def folder() -> Path:
+    """Return a folder that is gone when the launch has ended."""
+    made = tempfile.mkdtemp(prefix='mer_ros_launch_')
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
 def set_transport() -> list[LaunchDescriptionEntity]:
     """Give Fast DDS room for whole images, unless the user has chosen a transport."""
     environment = dict(os.environ)
@@ -112,14 +123,14 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         given: the launch arguments.
         backends: the parameters set by launch arguments: ``classifier='face_classifier'``.
     """
-    own: dict[str, object] = {}
+    own: dict[str, parameter_overrides.Value] = {}
     under: list[str] = []
     for flag in FLAGS:
         if given[flag] and (flag != 'loop' or name == 'media_source'):
             own[flag] = given[flag] == 'true'
     for parameter, argument in backends.items():
         if given[argument]:
-            own[parameter] = ParameterValue(given[argument], value_type=str)
+            own[parameter] = given[argument]
     takes_images = name in ('face_emotion', 'emotion_fusion')
     if given['image_transport'] and takes_images:
         own['image_transport'] = given['image_transport']
@@ -127,7 +138,7 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
     if takes_images and given['source'] and transport.needs_reliable_images():
         defaults['image_reliability'] = 'reliable'
     if name == 'media_source':
-        own['source'] = ParameterValue(given['source'], value_type=str)
+        own['source'] = given['source']
         if given['image_transport'] == 'compressed':
             own['compressed'] = True
         defaults['wait_for_subscribers'] = WAIT_FOR_SUBSCRIBERS_S
@@ -136,13 +147,17 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
     else:
         for parameter, value in defaults.items():
             under += ['-p', f'{parameter}:={value}']
+    files = [given['params_file']]
+    if own:
+        path = parameter_overrides.write(folder() / f'{name}.yaml', name, own)
+        files.append(str(path))
     logger = '.'.join([*filter(None, given['namespace'].split('/')), name])
     return Node(
         package='mer_ros',
         executable=name,
         name=name,
         namespace=given['namespace'],
-        parameters=[given['params_file'], *([own] if own else [])],
+        parameters=files,
         remappings=remappings(given),
         # Before the parameter file, which thus goes over what stands here.
         arguments=['--ros-args', '--log-level', f'{logger}:={given["log_level"]}', *under],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import mer_ros
 from mer_ros.cli.errors import CommandError
-
-Value = bool | int | float | str
+from mer_ros.ros import parameter_overrides
+from mer_ros.ros.parameter_overrides import Value
 
 NODES = ('face_emotion', 'audio_emotion', 'emotion_fusion')
 SOURCE = 'media_source'
@@ -59,14 +58,15 @@ class Graph:
         if self.params_file is not None:
             # Before the file, which thus goes over what stands here.
             for name, value in values.items():
-                argv += ['-p', f'{name}:={_yaml(value)}']
+                argv += ['-p', f'{name}:={parameter_overrides.as_yaml(value)}']
             values = {}
         argv += ['--params-file', str(self.params_file or default_params_file())]
         if self.use_sim_time:
             values['use_sim_time'] = True
         values |= self.parameters.get(node, {})
         if values:
-            argv += ['--params-file', str(_write(folder / f'{node}.yaml', node, values))]
+            path = parameter_overrides.write(folder / f'{node}.yaml', node, values)
+            argv += ['--params-file', str(path)]
         return argv
 
 
@@ -155,22 +155,3 @@ def check_params_file(path: Path | None) -> None:
             f'{path} has parameters for {", ".join(map(str, tree))} but for none of '
             f'{", ".join((*NODES, SOURCE))}; config/mer.yaml shows the layout'
         )
-
-
-def _write(path: Path, node: str, values: Mapping[str, Value]) -> Path:
-    """Write a parameter file that goes over every one before it.
-
-    rcl keeps the sections of all files in the order in which each name came first, and the last
-    that fits a node wins. So `-p` (the section ``/**``) and even the node's full name lose where
-    an earlier file has them above another section that fits. This name no file has, and it fits
-    the node in every namespace.
-    """
-    lines = [f'/**/**/{node}:', '  ros__parameters:']
-    lines += [f'    {name}: {_yaml(value)}' for name, value in values.items()]
-    path.write_text('\n'.join([*lines, '']), encoding='utf-8', errors='surrogateescape')
-    return path
-
-
-def _yaml(value: Value) -> str:
-    """Return a value as YAML: JSON is, and its quoted strings stay strings whatever they hold."""
-    return json.dumps(value, ensure_ascii=False)

@@ -20,7 +20,6 @@ MODULES = (
     'launch.substitutions',
     'launch_ros',
     'launch_ros.actions',
-    'launch_ros.parameter_descriptions',
 )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mer_ros.ros import transport
 from mer_ros.ros.parameters import NODES
@@ -21,17 +20,11 @@ CLASSES = {
 }
 
 
-def command_line(made: dict[str, Any], folder: Path) -> list[str]:
-    """Return a node's arguments as launch_ros writes them: its own first, then the parameters."""
+def command_line(made: dict[str, Any]) -> list[str]:
+    """Return a node's arguments as launch_ros writes them: its own first, then the files."""
     arguments = list(made['arguments'])
-    for index, given in enumerate(made['parameters']):
-        path = given
-        if isinstance(given, dict):
-            values = {name: getattr(value, 'args', [value])[0] for name, value in given.items()}
-            space = f'/{made["namespace"]}' if made['namespace'] else ''
-            path = folder / f'{made["name"]}_{index}.yaml'
-            path.write_text(yaml.dump({f'{space}/{made["name"]}': {'ros__parameters': values}}))
-        arguments += ['--params-file', str(path)]
+    for path in made['parameters']:
+        arguments += ['--params-file', path]
     return arguments
 
 
@@ -56,7 +49,7 @@ def in_force(
                 namespace=made['namespace'] or None,
                 context=ros_context,
                 use_global_arguments=False,
-                cli_args=command_line(made, tmp_path),
+                cli_args=command_line(made),
             )
             nodes.append(node)
             time = node.get_parameter('use_sim_time').value
@@ -139,6 +132,19 @@ def test_what_is_given_goes_over_the_parameter_file(
     )['media_source']
     assert (media['autostart'], media['use_sim_time'], media['loop']) == (True, False, False)
     assert media['compressed'] is True
+
+
+@pytest.mark.parametrize('namespace', ['', 'robot'])
+def test_what_is_given_goes_over_the_file_in_whatever_order_its_sections_are(
+    in_force: Callable[..., Any], namespace: str
+) -> None:
+    own = f'/{namespace}/face_emotion' if namespace else '/face_emotion'
+    for sections in ((own, '/**'), (own, '/**/face_emotion'), ('/**', own)):
+        text = '\n'.join(
+            f'{each}: {{ros__parameters: {{max_rate: 3.0, detector: haar}}}}' for each in sections
+        )
+        found = in_force(text, namespace=namespace, face_detector='yunet')['face_emotion']
+        assert (found['detector'], found['max_rate']) == ('yunet', 3.0)
 
 
 @pytest.mark.parametrize('namespace', ['', 'robot', '/robot/'])
