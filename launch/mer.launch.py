@@ -82,6 +82,12 @@ def generate_launch_description() -> LaunchDescription:
 def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return what the arguments ask for."""
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    for name in ('params_file', 'record'):  # a shell expands no ~ behind :=
+        if given[name]:
+            given[name] = str(Path(given[name]).expanduser())
+    if not Path(given['params_file']).is_file():
+        # launch_ros would leave it out, and everything would run on defaults.
+        raise RuntimeError(f'params_file: there is no file {given["params_file"]}')
     actions: list[LaunchDescriptionEntity] = [
         *set_transport(),
         node('face_emotion', given, detector='face_detector', classifier='face_classifier'),

@@ -19,7 +19,6 @@ from mer_ros.cli.graph import (
     NODES,
     SOURCE,
     Graph,
-    Value,
     environment,
     reliable_images,
     require_ros,
@@ -27,6 +26,7 @@ from mer_ros.cli.graph import (
 from mer_ros.cli.number_arguments import positive
 from mer_ros.cli.processes import Processes, interrupt_on_termination
 from mer_ros.cli.up import add_backends, backends, check_backends, source_parameters
+from mer_ros.ros.parameter_overrides import Value
 
 if TYPE_CHECKING:
     from mer_ros.cli.observer import Arrival, Observer

@@ -27,6 +27,7 @@ from mer_ros.audio.pipeline import AudioPipeline, speech_probability
 from mer_ros.audio.pooling import pool_clips
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.windows import Window
+from mer_ros.cli.errors import UsageError
 from mer_ros.cli.evaluate_face import intervals, per_class, write_report
 from mer_ros.cli.labelled_clips import Clip, read_labels, select, words
 from mer_ros.cli.number_arguments import whole
@@ -105,13 +106,17 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print the JSON line.
 
     Raises:
+        UsageError: the classifier has no choice of files.
         CommandError: labels.csv is missing or malformed, or nothing is left to evaluate.
         ModelError, AudioError, MediaError: a model or a clip cannot be used.
         RenderError: a picture cannot be written.
     """
     clips = read_labels(args.data)
     clips = select(clips, words(args.speakers), words(args.exclude), words(args.corpora))
-    options = {'path': args.model} if args.model else {}
+    offered = {'path': args.model, 'model': args.model} if args.model else {}
+    options = registry.accepted('audio_classifier', args.classifier, offered)
+    if offered and not options:
+        raise UsageError(f'--model: {args.classifier} takes no file of another')
     classifier = registry.create('audio_classifier', args.classifier, **options)
     activity = registry.create('speech_activity', args.activity)
     classifier.load()
@@ -127,10 +132,10 @@ def run(args: argparse.Namespace) -> int:
         'models': list(pipeline.models),
         'clips_per_second': len(clips) / seconds,
     }
+    print(json.dumps(result, allow_nan=False), flush=True)
     if args.report:
         truth = np.array([clip.label for clip in clips], np.int64)
         write_report(args.report, truth, answers.clips, f'{pipeline.models[0]} on {args.data.name}')
-    print(json.dumps(result, allow_nan=False))
     return 0
 
 

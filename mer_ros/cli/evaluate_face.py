@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mer_ros.cli.errors import CommandError
 from mer_ros.cli.number_arguments import whole
 from mer_ros.emotions import COUNT, LABELS, Emotion
-from mer_ros.face.classification import FaceClassifier
+from mer_ros.face.classification import FaceClassifier, scores_of
 from mer_ros.metrics import confusion_matrix, expected_calibration_error, score, uar
 from mer_ros.models import registry
 from mer_ros.render import report
@@ -94,9 +94,9 @@ def run(args: argparse.Namespace) -> int:
         f'uar_classes_of_{_FEW}_or_more': uar(_without_few(np.array(scores['confusion']))),
         'intervals_95': intervals(faces.labels, probabilities, args.bootstrap),
     }
+    print(json.dumps(result, allow_nan=False), flush=True)
     if args.report:
         write_report(args.report, faces.labels, probabilities, f'{model} on {args.data.name}')
-    print(json.dumps(result, allow_nan=False))
     return 0
 
 
@@ -170,7 +170,7 @@ def classify(classifier: FaceClassifier, images: NDArray[np.uint8]) -> NDArray[n
         ])  # fmt: skip
     starts = range(0, len(images), _BATCH)
     return np.concatenate(
-        [classifier.classify(images[start : start + _BATCH]).probabilities for start in starts]
+        [scores_of(classifier, images[start : start + _BATCH]).probabilities for start in starts]
     )
 
 

@@ -174,10 +174,10 @@ def run(args: argparse.Namespace) -> int:
             figures['per_class'] = per_class(clips, own, args.bootstrap)
     if args.methods:
         result['methods'] = methods(clips, foreign, parts)
+    print(json.dumps(result, allow_nan=False), flush=True)
     if args.report:
         title = f'fused {args.face} + speech on {args.data.name}'
         write_report(args.report, clips.labels, first.astype(np.float32), title)
-    print(json.dumps(result, allow_nan=False))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mer_ros.cli.errors import CommandError, UsageError
@@ -13,12 +13,21 @@ from mer_ros.emotions import ALIASES
 
 @dataclass(frozen=True)
 class Clip:
-    """A row of labels.csv that has an emotion."""
+    """A row of labels.csv that has an emotion.
+
+    Attributes:
+        speaker: as in the row; ``corpus/speaker`` where two corpora have one of that name.
+    """
 
     corpus: str
     path: Path
     speaker: str
     label: int
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The speaker, and what the row calls them."""
+        return self.speaker, self.speaker.removeprefix(f'{self.corpus}/')
 
 
 def read_labels(folder: Path) -> list[Clip]:
@@ -49,7 +58,15 @@ def read_labels(folder: Path) -> list[Clip]:
                 'skip the clip'
             )
         clips.append(Clip(row['corpus'], folder / row['file'], row['speaker'], int(ALIASES[word])))
-    return clips
+    places: dict[str, set[str]] = {}
+    for clip in clips:
+        places.setdefault(clip.speaker, set()).add(clip.corpus)
+    return [
+        replace(clip, speaker=f'{clip.corpus}/{clip.speaker}')
+        if len(places[clip.speaker]) > 1
+        else clip
+        for clip in clips
+    ]
 
 
 def select(
@@ -65,7 +82,7 @@ def select(
         CommandError: no clip is left.
     """
     for what, names, known in (
-        ('speaker', (*speakers, *exclude), {clip.speaker for clip in clips}),
+        ('speaker', (*speakers, *exclude), {name for clip in clips for name in clip.names}),
         ('corpus', corpora, {clip.corpus for clip in clips}),
     ):
         unknown = sorted(set(names) - known)
@@ -74,8 +91,8 @@ def select(
     chosen = [
         clip
         for clip in clips
-        if (not speakers or clip.speaker in speakers)
-        and clip.speaker not in exclude
+        if (not speakers or not set(speakers).isdisjoint(clip.names))
+        and set(exclude).isdisjoint(clip.names)
         and (not corpora or clip.corpus in corpora)
     ]
     if not chosen:

@@ -15,7 +15,6 @@ from mer_ros.cli.graph import (
     NODES,
     SOURCE,
     Graph,
-    Value,
     check_params_file,
     environment,
     reliable_images,
@@ -24,6 +23,7 @@ from mer_ros.cli.graph import (
 from mer_ros.cli.number_arguments import within
 from mer_ros.cli.processes import Child, Processes, interrupt_on_termination
 from mer_ros.media.sources import CAMERAS, MICROPHONES, is_device
+from mer_ros.ros.parameter_overrides import Value
 
 POLL_S = 0.1
 

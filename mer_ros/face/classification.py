@@ -8,6 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mer_ros.emotions import COUNT
+from mer_ros.models.errors import ModelError
+
 
 @dataclass(frozen=True)
 class FaceScores:
@@ -21,6 +24,26 @@ class FaceScores:
 
     probabilities: NDArray[np.float32]
     face_score: NDArray[np.float32]
+
+
+def scores_of(classifier: FaceClassifier, crops: NDArray[np.uint8]) -> FaceScores:
+    """Classify crops and look over what comes back, whoever wrote the classifier.
+
+    Args:
+        classifier: loaded.
+        crops: (N, S, S) uint8 grey, N >= 0.
+
+    Raises:
+        ModelError: it is not loaded, failed, or its answers are no probabilities.
+    """
+    scores = classifier.classify(crops)
+    table = scores.probabilities
+    if table.shape != (len(crops), COUNT) or not np.isfinite(table).all():
+        raise ModelError(
+            f'face classifier {classifier.name!r} gave {table.shape} values that are no '
+            'probabilities; check its model (`mer models verify`) or mend the backend'
+        )
+    return scores
 
 
 class FaceClassifier(Protocol):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mer_ros.emotions import valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality, no_points
 from mer_ros.face.alignment import crop
-from mer_ros.face.classification import FaceClassifier, FaceScores
+from mer_ros.face.classification import FaceClassifier, scores_of
 from mer_ros.face.detection import Detection, Detector, Image, checked, without_bad_landmarks
 from mer_ros.face.embedding import FaceEmbedder, FaceEmbedding
 from mer_ros.face.landmarks import Landmarker
@@ -179,7 +179,7 @@ class FacePipeline:
         if self._points is not None:
             found = self._points.fill(grey, found)
         crops = self._crops(grey, found)
-        scores: FaceScores = self._classifier.classify(crops)
+        scores = scores_of(self._classifier, crops)
         faces = [
             _Face(detection, crops[i], scores.probabilities[i], float(scores.face_score[i]))
             for i, detection in enumerate(found)

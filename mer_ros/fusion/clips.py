@@ -48,7 +48,7 @@ def read(path: Path, face_backend: str) -> ClipTable:
         FusionError: the file is missing, or a column or a number in it does not fit.
     """
     try:
-        with path.open(newline='', encoding='utf-8') as file:
+        with path.open(newline='', encoding='utf-8-sig') as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FusionError(f'cannot read {path}: {error}; --data is a .csv file') from error
@@ -57,6 +57,9 @@ def read(path: Path, face_backend: str) -> ClipTable:
     missing = {'label', 'actor'} - set(rows[0])
     if missing:
         raise FusionError(f'{path}: no column {" or ".join(sorted(missing))}')
+    for number, row in enumerate(rows, 2):
+        if None in row.values() or None in row:
+            raise FusionError(f'{path}, line {number}: not as many fields as columns; mend the row')
     subjects = _numbered([row['actor'] for row in rows])
     folds = _numbered([row['fold'] for row in rows]) if 'fold' in rows[0] else subjects % 5
     for subject in np.unique(subjects):
@@ -78,7 +81,7 @@ def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
 def _labels(rows: Sequence[Mapping[str, str]], path: Path) -> NDArray[np.int64]:
     labels = []
     for number, row in enumerate(rows, 2):
-        emotion = ALIASES.get((row['label'] or '').lower())
+        emotion = ALIASES.get(row['label'].strip().lower())
         if emotion is None:
             raise FusionError(f'{path}, line {number}: no emotion of ours is {row["label"]!r}')
         labels.append(int(emotion))

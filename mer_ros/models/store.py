@@ -134,11 +134,19 @@ def expected_digest(entry: ModelEntry, file: ModelFile, path: Path) -> str:
 
 
 def _places(entry: ModelEntry) -> Iterator[Path]:
-    """Yield where a model may lie; the user's folders only when they are come to."""
+    """Yield where a model may lie; the user's folders only when they are come to.
+
+    An embedded one may be replaced, by one trained on data of the user's own: in the folder that
+    was named for it, not in the cache, where an old file would go unnoticed.
+    """
     if entry.package:
         yield from _package_folders(entry.package)
         return
+    own: tuple[Path, ...] = ()
     if entry.embedded:
+        with contextlib.suppress(ModelError):
+            own = folders() if os.environ.get('MER_MODEL_DIR', '') else ()
+        yield from own[:1]
         yield EMBEDDED
     with contextlib.suppress(ModelError):  # no such folders: nothing can lie there; see _mend
         yield from folders()
@@ -158,7 +166,10 @@ def _fault(entry: ModelEntry, path: Path) -> str:
         except ModelError as error:
             return str(error)
         if actual != expected:
-            again = 'install mer_ros again' if entry.embedded else f'run `{_pull(entry)}`'
+            again = f'run `{_pull(entry)}`'
+            if entry.embedded:
+                own = where.parent != EMBEDDED
+                again = 'put its file and its card there again' if own else 'install mer_ros again'
             return (
                 f'{where} is damaged (sha256 {actual[:12]}…, expected {expected[:12]}…) and '
                 f'is not loaded: delete it and {again}'

@@ -1,6 +1,7 @@
 """`mer evaluate audio` scores what the pipeline hears, clip by clip."""
 
 import json
+from dataclasses import replace
 
 import av
 import cv2
@@ -139,8 +140,13 @@ def test_one_clip_leaves_nothing_for_the_next(pipeline, data):
         assert a.stamp_ns == b.stamp_ns
 
 
+def of_two_people(data):
+    """Return the clips, those of one name as of one person in both corpora."""
+    return [replace(clip, speaker=clip.names[1]) for clip in read_labels(data)]
+
+
 def test_classes_and_speakers_have_their_rows(pipeline, data):
-    clips = read_labels(data)
+    clips = of_two_people(data)
     result = figures(clips, listen(pipeline, clips), 50)
     assert result['per_class']['happiness']['n'] == 3
     assert result['per_class']['happiness']['recall'] == pytest.approx(2 / 3)
@@ -171,7 +177,7 @@ class Voiced(Loudness):
 def test_a_classifier_that_adapts_is_scored_beside_what_it_heard_of_the_speaker(data):
     settings = AudioSettings(normalise=False)
     pipeline = AudioPipeline(Voiced(), Level(), settings)
-    clips = read_labels(data)
+    clips = of_two_people(data)
     answers = listen(pipeline, clips)
     plain = listen(AudioPipeline(Loudness(), Level(), settings), clips)
     assert np.array_equal(answers.clips, plain.clips)
@@ -217,10 +223,35 @@ def test_malformed_labels_are_refused(tmp_path, text, message):
         read_labels(tmp_path)
 
 
+def test_two_people_of_one_name_in_two_corpora_are_two(tmp_path):
+    rows = ['one,a.wav,1,anger', 'one,b.wav,2,anger', 'two,c.wav,1,fear']
+    (tmp_path / 'labels.csv').write_text('\n'.join(['corpus,file,speaker,emotion', *rows]))
+    assert [clip.speaker for clip in read_labels(tmp_path)] == ['one/1', '2', 'two/1']
+
+
+def test_the_folder_of_a_checkpoint_can_be_given_as_well(data, tmp_path, capsys):
+    words = ['evaluate', 'audio', '--data', str(data), '--classifier', 'wav2vec2']
+    assert main([*words, '--model', str(tmp_path / 'x')]) == 1
+    error = capsys.readouterr().err
+    assert str(tmp_path / 'x') in error
+    assert error.count('\n') == 1
+
+
+def test_a_report_that_cannot_be_written_costs_no_figures(data, tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+    report = str(tmp_path / 'file' / 'report')
+    assert main(['evaluate', 'audio', '--data', str(data), '--report', report]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)['n'] > 0
+    assert captured.err.count('\n') >= 1
+
+
 def test_speakers_and_corpora_select(data):
     clips = read_labels(data)
-    assert {clip.speaker for clip in select(clips, ['speaker-1'], [], [])} == {'speaker-1'}
-    assert {clip.speaker for clip in select(clips, [], ['speaker-1'], [])} == {'speaker-0'}
+    assert {clip.names[1] for clip in select(clips, ['speaker-1'], [], [])} == {'speaker-1'}
+    assert {clip.names[1] for clip in select(clips, [], ['speaker-1'], [])} == {'speaker-0'}
+    (person,) = {clip.speaker for clip in select(clips, ['two/speaker-1'], [], [])}
+    assert person == 'two/speaker-1'
     assert {clip.corpus for clip in select(clips, [], [], ['two'])} == {'two'}
     for wrong in ((['nobody'], [], []), ([], [], ['three']), ([], ['speaker-0', 'speaker-1'], [])):
         with pytest.raises(CommandError):

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from mer_ros.cli.main import main
+from mer_ros.fusion.clips import read
+from mer_ros.fusion.errors import FusionError
 
 FIELDS = {'accuracy', 'uar', 'ece'}
 
@@ -71,6 +73,24 @@ def test_parameters_can_come_from_other_people(
         result['methods']
     )
     assert sorted(path.name for path in report.iterdir()) == ['confusion.png', 'reliability.png']
+
+
+def test_a_table_as_spreadsheets_write_it_is_read(shared_data: Path, tmp_path: Path) -> None:
+    text = (shared_data / 'fusion' / 'ravdess_posteriors.csv').read_text().splitlines()
+    where = text[0].split(',').index('label')
+    odd = []
+    for row in text[1:60]:
+        fields = row.split(',')
+        fields[where] = f' {fields[where].capitalize()} '
+        odd.append(','.join(fields))
+    (tmp_path / 'plain.csv').write_text('\n'.join(text[:60]))
+    (tmp_path / 'odd.csv').write_text('\n'.join([text[0], *odd]), encoding='utf-8-sig')
+    plain, found = (read(tmp_path / name, 'face_mlp') for name in ('plain.csv', 'odd.csv'))
+    assert found.labels.tolist() == plain.labels.tolist()
+    assert found.face.tolist() == plain.face.tolist()
+    (tmp_path / 'cut.csv').write_text('\n'.join([*text[:3], text[3].rpartition(',')[0]]))
+    with pytest.raises(FusionError, match='line 4: not as many fields as columns'):
+        read(tmp_path / 'cut.csv', 'face_mlp')
 
 
 @pytest.mark.parametrize('text', ['', 'a,b\n1,2\n', 'label,actor\nhappy,1\n'])

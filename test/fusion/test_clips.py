@@ -50,7 +50,7 @@ def test_the_clips_of_ravdess_are_what_they_are(shared_data: Path) -> None:
         (['x,1,0,happy,0,0,1,0,1', 'x,1,0,happy,0,0,2,0,1'], 'line 3'),
         (['x,1,0,happy,0,0,nan,0,1'], 'line 2'),
         (['x,1,0,happy,0,0,one,0,1'], 'speech'),
-        (['x,1,0,happy,0,0,1'], 'f_'),
+        (['x,1,0,happy,0,0,1'], 'line 2: not as many fields'),
         (['x,1,0,happy,0,0,1,0,1', 'x,1,1,happy,0,0,1,0,1'], 'two folds'),
     ],
 )

@@ -147,6 +147,18 @@ def test_what_is_given_goes_over_the_file_in_whatever_order_its_sections_are(
         assert (found['detector'], found['max_rate']) == ('yunet', 3.0)
 
 
+def test_a_parameter_file_that_is_not_there_is_refused_and_a_home_is_found(
+    launched: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    with pytest.raises(RuntimeError, match=f'params_file: there is no file {tmp_path}/mine.yaml'):
+        launched('mer.launch.py', params_file='~/mine.yaml')
+    (tmp_path / 'mine.yaml').write_text('/**: {ros__parameters: {input_timeout: 5.0}}')
+    made = launched('mer.launch.py', params_file='~/mine.yaml', record='~/bag')
+    assert made[-1]['cmd'][-1] == f'{tmp_path}/bag'
+    assert made[1]['parameters'][0] == f'{tmp_path}/mine.yaml'
+
+
 @pytest.mark.parametrize('namespace', ['', 'robot', '/robot/'])
 def test_nothing_recorded_is_played_where_the_nodes_publish(
     launched: Callable[..., Any], ros_context: Any, namespace: str

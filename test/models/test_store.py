@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 import sys
 
 import pytest
@@ -153,6 +154,24 @@ def test_a_file_put_there_by_hand_without_a_known_hash_is_used_and_said_to_be_un
     assert store.verify('loose')[0] is State.UNPINNED
     monkeypatch.setenv('MER_OFFLINE', '1')
     assert pull.pull('loose', timeout=1) == tmp_path / 'l.bin'
+
+
+def test_an_embedded_model_is_replaced_by_ones_own_in_the_folder_named_for_it(
+    repository, tmp_path, monkeypatch, private_cache
+):
+    embedded = store.find('audio_lite')
+    assert embedded.parent == repository / 'mer_ros/models/embedded'
+    for folder in (tmp_path / 'own', private_cache):
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in ('.onnx', '.json'):
+            shutil.copy(embedded.with_suffix(suffix), folder)
+    assert store.find('audio_lite') == embedded  # what lies in the cache would go unnoticed
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path / 'own'))
+    assert store.find('audio_lite') == tmp_path / 'own/audio_lite.onnx'
+    assert store.find('face_lite').parent == embedded.parent
+    (tmp_path / 'own/audio_lite.onnx').write_bytes(b'half')
+    with pytest.raises(ModelError, match=r'is damaged.*put its file and its card there again'):
+        store.find('audio_lite')
 
 
 def test_model_of_several_files_is_a_folder_and_needs_all(known, server, private_cache):
