@@ -1,6 +1,6 @@
 """Whose voice is it? Clips side by side with one of the two sound tracks, and still faces.
 
-    PYTHONPATH=. python3 benchmarks/attribution.py --data ../shared/data --cache /tmp/attribution
+    python -m benchmarks.attribution --data ../shared/data --cache /tmp/attribution
 
 Every single-face clip goes through the face and the audio pipeline once (the results are kept in
 the cache); scenes are then put together from the results, and the engine says who is heard:

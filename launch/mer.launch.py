@@ -155,8 +155,9 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
             under += ['-p', f'{parameter}:={value}']
     files = [given['params_file']]
     if own:
-        path = parameter_overrides.write(folder() / f'{name}.yaml', name, own)
-        files.append(str(path))
+        # A folder for each: one launch may include this file for several robots.
+        path = Path(tempfile.mkdtemp(dir=folder())) / f'{name}.yaml'
+        files.append(str(parameter_overrides.write(path, name, own)))
     logger = '.'.join([*filter(None, given['namespace'].split('/')), name])
     return Node(
         package='mer_ros',

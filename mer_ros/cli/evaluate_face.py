@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli.errors import CommandError, UsageError
 from mer_ros.cli.number_arguments import whole
 from mer_ros.emotions import COUNT, LABELS, Emotion
 from mer_ros.face.classification import FaceClassifier, scores_of
@@ -74,12 +74,16 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print the JSON line.
 
     Raises:
+        UsageError: the classifier has no choice of files.
         CommandError: the data cannot be used.
         ModelError: the classifier cannot be used.
         RenderError: a picture cannot be written.
     """
     faces = read(args.data, args.labels)
-    options = {'path': args.model} if args.model else {}
+    offered = {'path': args.model} if args.model else {}
+    options = registry.accepted('face_classifier', args.classifier, offered)
+    if offered and not options:
+        raise UsageError(f'--model: {args.classifier} takes no file of another')
     classifier: FaceClassifier = registry.create('face_classifier', args.classifier, **options)
     classifier.load()
     probabilities = classify(classifier, faces.images)

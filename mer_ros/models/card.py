@@ -83,7 +83,7 @@ class ModelCard:
         except (OSError, ValueError) as error:
             raise ModelError(
                 f'cannot read the model card {path}: {error}; put the card that belongs to '
-                'the model beside it'
+                'the model beside it, or take the model away'
             ) from error
         try:
             return cls._checked(fields)

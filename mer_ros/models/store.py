@@ -1,8 +1,8 @@
 """Where the models lie, and that what is loaded is whole.
 
-Looked for in this order: the package's ``embedded`` folder (or the package that carries the
-model), ``$MER_MODEL_DIR``, ``$XDG_CACHE_HOME/mer_ros``. A file whose SHA-256 is not the
-catalogue's (for embedded models: the card's) is never handed out.
+Looked for in this order: ``$MER_MODEL_DIR``, the package's ``embedded`` folder,
+``$XDG_CACHE_HOME/mer_ros``; what another package carries, only there. A file whose SHA-256 is not
+the catalogue's (for embedded models: the card's) is never handed out.
 """
 
 from __future__ import annotations
@@ -136,17 +136,18 @@ def expected_digest(entry: ModelEntry, file: ModelFile, path: Path) -> str:
 def _places(entry: ModelEntry) -> Iterator[Path]:
     """Yield where a model may lie; the user's folders only when they are come to.
 
-    An embedded one may be replaced, by one trained on data of the user's own: in the folder that
-    was named for it, not in the cache, where an old file would go unnoticed.
+    An embedded network may be replaced, by one trained on data of the user's own: in the folder
+    that was named for it, not in the cache, where an old file would go unnoticed.
     """
     if entry.package:
         yield from _package_folders(entry.package)
         return
     own: tuple[Path, ...] = ()
-    if entry.embedded:
+    if entry.embedded and entry.files[0].filename.endswith('.onnx'):
         with contextlib.suppress(ModelError):
             own = folders() if os.environ.get('MER_MODEL_DIR', '') else ()
-        yield from own[:1]
+    yield from own[:1]
+    if entry.embedded:
         yield EMBEDDED
     with contextlib.suppress(ModelError):  # no such folders: nothing can lie there; see _mend
         yield from folders()

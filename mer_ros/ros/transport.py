@@ -44,9 +44,11 @@ def needs_reliable_images(environment: Mapping[str, str] = os.environ) -> bool:
 
     Our own source offers that, so where it is started its subscribers can ask for it.
     """
-    return takes_words_only(environment) and not any(
-        environment.get(name) for name in (VARIABLE, 'RMW_IMPLEMENTATION', *PROFILES)
-    )
+    if not takes_words_only(environment) or any(environment.get(name) for name in PROFILES):
+        return False
+    chosen = environment.get(VARIABLE, '')  # with options it is refused there, and changes nothing
+    middleware = environment.get('RMW_IMPLEMENTATION') or FAST_DDS[0]
+    return middleware in FAST_DDS and (not chosen or '?' in chosen)
 
 
 def takes_words_only(environment: Mapping[str, str] = os.environ) -> bool:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,7 @@ def test_a_backend_whose_model_is_not_there_starts_nothing(tmp_path, deepface_ho
         assert done.stderr.count('\n') == 1
 
 
+@pytest.mark.skipif(find_spec('retinaface') is None, reason='no retina-face: run `make test`')
 def test_backends_whose_models_are_there_pass(tmp_path, deepface_home, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     monkeypatch.setenv('DEEPFACE_HOME', str(deepface_home))

@@ -45,16 +45,24 @@ def launched(
         monkeypatch.setitem(sys.modules, name, module)
 
     def run(file: str, **given: str) -> list[dict[str, Any]]:
-        made = runpy.run_path(str(repository / 'launch' / file))
-        (entities,) = made['generate_launch_description']().args
-        defaults = {
-            each.args[0]: each.kwargs['default_value']
-            for each in entities
-            if 'default_value' in each.kwargs
-        }
-        context = SimpleNamespace(launch_configurations={**defaults, 'namespace': '', **given})
-        return list(_flat(entities[-1].kwargs['function'](context)))
+        return twice(file, given)[0]
 
+    def twice(file: str, *every: dict[str, str]) -> list[list[dict[str, Any]]]:
+        """Include one launch description as often as there are arguments, as launch does."""
+        made = runpy.run_path(str(repository / 'launch' / file))
+        results = []
+        for given in every:
+            (entities,) = made['generate_launch_description']().args
+            defaults = {
+                each.args[0]: each.kwargs['default_value']
+                for each in entities
+                if 'default_value' in each.kwargs
+            }
+            context = SimpleNamespace(launch_configurations={**defaults, 'namespace': '', **given})
+            results.append(list(_flat(entities[-1].kwargs['function'](context))))
+        return results
+
+    run.twice = twice  # type: ignore[attr-defined]
     return run
 
 

@@ -147,6 +147,19 @@ def test_what_is_given_goes_over_the_file_in_whatever_order_its_sections_are(
         assert (found['detector'], found['max_rate']) == ('yunet', 3.0)
 
 
+def test_two_robots_in_one_launch_keep_their_own_parameters(launched: Callable[..., Any]) -> None:
+    both = [
+        [each['parameters'][-1] for each in made if each.get('package') == 'mer_ros']
+        for made in launched.twice(
+            'mer.launch.py',
+            {'namespace': 'one', 'face_detector': 'yunet'},
+            {'namespace': 'two', 'face_detector': 'haar'},
+        )
+    ]
+    assert 'yunet' in Path(both[0][0]).read_text()
+    assert 'haar' in Path(both[1][0]).read_text()
+
+
 def test_a_parameter_file_that_is_not_there_is_refused_and_a_home_is_found(
     launched: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

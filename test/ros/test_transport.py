@@ -45,3 +45,21 @@ def test_fast_dds_by_name_is_still_fast_dds() -> None:
 def test_an_empty_value_counts_as_nothing_set() -> None:
     environment = {'FASTDDS_BUILTIN_TRANSPORTS': ''}
     assert transport.prepare(environment) == transport.VALUE
+
+
+@pytest.mark.parametrize(
+    ('given', 'needed'),
+    [
+        ({}, True),
+        ({'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'}, True),
+        ({transport.VARIABLE: transport.VALUE}, True),  # refused there, and without effect
+        ({transport.VARIABLE: 'LARGE_DATA'}, False),
+        ({'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'}, False),
+        ({transport.PROFILES[1]: 'profiles.xml'}, False),
+    ],
+)
+def test_on_humble_images_are_wanted_reliably_unless_the_user_saw_to_the_transport(
+    given: dict[str, str], needed: bool
+) -> None:
+    assert transport.needs_reliable_images({'ROS_DISTRO': 'humble', **given}) is needed
+    assert not transport.needs_reliable_images({'ROS_DISTRO': 'jazzy', **given})
