@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from audio_corpora import Clip
 from audio_evaluation import WindowSet, mean_uar, windows
 from audio_network import AudioNetwork
+from audio_origin import stored_recipe
 from audio_recipe import Recipe
 from audio_training import infer
 from numpy.typing import NDArray
@@ -28,12 +30,14 @@ class Answers:
     """Logits of windows.
 
     logits: (W, 7) float32. truth: which clips the windows are of, without their spectra.
-    recipe: of the network.
+    recipe: of the network. labels: ``audio_corpora.labels_key`` of the clips; empty in files from
+    before this was kept.
     """
 
     logits: NDArray[np.float32]
     truth: WindowSet
     recipe: Recipe
+    labels: str = ''
 
     def write(self, path: Path) -> None:
         """Write so that a file that is there is whole."""
@@ -46,6 +50,7 @@ class Answers:
             corpora=self.truth.corpora,
             speakers=self.truth.speakers,
             recipe=json.dumps(asdict(self.recipe)),
+            labels_csv=self.labels,
         )
         part.replace(path)
 
@@ -54,14 +59,15 @@ class Answers:
         """Read what :meth:`write` wrote.
 
         Raises:
-            ValueError: it is not there.
+            ValueError: it is not there, or of a recipe that has other fields.
         """
         if not path.is_file():
             raise ValueError(f'{path} is missing: that run has not finished; start it first')
         with np.load(path) as stored:
             truth = _truth(*(stored[name] for name in ('owner', 'labels', 'corpora', 'speakers')))
-            recipe = Recipe(**json.loads(str(stored['recipe'])))
-            return cls(stored['logits'], truth, recipe)
+            recipe = stored_recipe(path, json.loads(str(stored['recipe'])))
+            labels = str(stored['labels_csv']) if 'labels_csv' in stored else ''
+            return cls(stored['logits'], truth, recipe, labels)
 
     def uars(self) -> dict[str, float]:
         """Return the clip-level UAR of each corpus and their mean."""
@@ -89,10 +95,13 @@ def joined(parts: Sequence[Answers]) -> Answers:
     """Return the answers of several networks of one recipe to different clips as one.
 
     Raises:
-        ValueError: the recipes differ.
+        ValueError: the recipes or the labels differ.
     """
     if any(part.recipe != parts[0].recipe for part in parts):
         raise ValueError('the folds are of different recipes; train them anew with one')
+    labels = {part.labels for part in parts} - {''}
+    if len(labels) > 1:
+        raise ValueError('the folds are of different labels; train them anew with one labels.csv')
     counts = [part.truth.labels.size for part in parts]
     firsts = np.cumsum(counts) - counts
     truth = _truth(
@@ -101,28 +110,41 @@ def joined(parts: Sequence[Answers]) -> Answers:
         np.concatenate([part.truth.corpora for part in parts]),
         np.concatenate([part.truth.speakers for part in parts]),
     )
-    return Answers(np.concatenate([part.logits for part in parts]), truth, parts[0].recipe)
+    logits = np.concatenate([part.logits for part in parts])
+    return Answers(logits, truth, parts[0].recipe, labels.pop() if labels else '')
 
 
 def answers(
-    network: nn.Module, clips: Sequence[Clip], recipe: Recipe, device: torch.device
+    network: nn.Module,
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    device: torch.device,
+    labels: str = '',
 ) -> Answers:
-    """Let a network answer for the streaming windows of clips."""
+    """Let a network answer for the streaming windows of clips; ``labels`` as in Answers."""
     cut = windows(clips)
     logits = infer(network, cut.logmel, device)
-    return Answers(logits, replace(cut, logmel=cut.logmel[:0]), recipe)
+    return Answers(logits, replace(cut, logmel=cut.logmel[:0]), recipe, labels)
 
 
-def saved_network(path: Path) -> tuple[AudioNetwork, Recipe]:
-    """Return the averaged network that a run left, and its recipe.
+class Saved(NamedTuple):
+    """The averaged network of a run, and what it was made from (``labels`` as in Answers)."""
+
+    network: AudioNetwork
+    recipe: Recipe
+    labels: str
+
+
+def saved_network(path: Path) -> Saved:
+    """Return what a run left.
 
     Raises:
-        ValueError: it is not there.
+        ValueError: it is not there, or of a recipe that has other fields.
     """
     if not path.is_file():
         raise ValueError(f'{path} is missing: that run has not finished; start it first')
     state = torch.load(path, weights_only=True, map_location='cpu')
-    recipe = Recipe(**state['recipe'])
+    recipe = stored_recipe(path, state['recipe'])
     network = AudioNetwork(recipe.width, recipe.dropout)
     network.load_state_dict(state['network'])
-    return network.eval(), recipe
+    return Saved(network.eval(), recipe, state.get('labels', ''))

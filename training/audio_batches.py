@@ -19,6 +19,8 @@ from mer_ros.emotions import COUNT
 
 AHEAD = 8
 """Batches drawn at once."""
+LEAST = 1e-4
+"""Prior of a class that no clip has: a card's are above 0, since logarithms of them are taken."""
 PIECES = 6
 NOISE_SAMPLES = 240_000
 MARGIN = 4000
@@ -79,9 +81,10 @@ class Batches:
     def __init__(self, clips: Sequence[Clip], recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
         self._sounds = Sounds(clips, device)
-        self.speakers = sorted({clip.speaker for clip in clips})
+        self.speakers = sorted({(clip.corpus, clip.speaker) for clip in clips})
+        """With their corpora: one name in two corpora is two people."""
         emotions = np.eye(COUNT, dtype=np.float32)[[clip.label for clip in clips]]
-        voices = [self.speakers.index(clip.speaker) for clip in clips]
+        voices = [self.speakers.index((clip.corpus, clip.speaker)) for clip in clips]
         voices = np.eye(len(self.speakers), dtype=np.float32)[voices]
         self._targets = _on(device, np.concatenate([emotions, voices], axis=1))
         self._weights = _on(device, sampling_weights(clips).astype(np.float32))
@@ -174,6 +177,10 @@ def sampling_weights(clips: Sequence[Clip]) -> NDArray[np.float64]:
 
 
 def prior(clips: Sequence[Clip]) -> NDArray[np.float64]:
-    """Return (7,) how often each class is drawn."""
+    """Return (7,) how often each class is drawn, one without clips :data:`LEAST`; sums to 1."""
     labels = [clip.label for clip in clips]
-    return np.asarray(np.bincount(labels, sampling_weights(clips), COUNT), np.float64)
+    drawn = np.asarray(np.bincount(labels, sampling_weights(clips), COUNT), np.float64)
+    if drawn.all():
+        return drawn
+    floored = np.maximum(drawn, LEAST)
+    return np.asarray(floored / floored.sum(), np.float64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from mer_ros.audio.log_mel import SAMPLE_RATE
-from mer_ros.emotions import LABELS
+from mer_ros.cli import labelled_clips
+from mer_ros.cli.errors import CommandError
 
 CHUNK = 512
 """Samples silero judges at a time (32 ms)."""
@@ -32,6 +32,8 @@ TEST_SPEAKERS = frozenset(FOLDS[0])
 """Never used for a choice; per corpus as many men as women."""
 DEV_SPEAKERS = frozenset({'ravdess-15', 'ravdess-16', 'emodb-12', 'nemo-IC0'})
 """Some of the others, for choices where a few must do: the baselines."""
+
+_LEAVE_OUT = 'record it anew, or leave its emotion in labels.csv empty'
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,12 @@ class Clip:
 def _decode(path: Path) -> NDArray[np.int16]:
     import soundfile  # not where the cache has come with the labels
 
-    samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
+    try:
+        samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f'cannot read {path}: {error}; {_LEAVE_OUT}') from error
+    if not len(samples):
+        raise ValueError(f'{path} is an empty recording; {_LEAVE_OUT}')
     if rate != SAMPLE_RATE:
         raise ValueError(f'{path} has {rate} Hz; resample it to {SAMPLE_RATE} Hz')
     mono = samples.mean(axis=1)
@@ -91,21 +98,25 @@ class _Activity:
         return np.asarray(probabilities, np.float16)
 
 
-def read_labels(data: Path) -> list[dict[str, str]]:
-    """Return the rows of labels.csv that have one of our emotions.
+def read_labels(data: Path) -> list[labelled_clips.Clip]:
+    """Return the rows of labels.csv that have an emotion, as ``mer evaluate audio`` reads them.
 
     Raises:
-        ValueError: the file is missing or names an emotion that is not ours.
+        ValueError: the file or a column is missing, an emotion is not one of ours, or none is
+            there.
     """
-    path = data / 'labels.csv'
-    if not path.is_file():
-        raise ValueError(f'{path} is missing; point --data at the folder that holds labels.csv')
-    with path.open(newline='', encoding='utf-8') as stream:
-        rows = [row for row in csv.DictReader(stream) if row['emotion']]
-    for row in rows:
-        if row['emotion'] not in LABELS:
-            raise ValueError(f'{path}: {row["file"]} has the unknown emotion {row["emotion"]!r}')
+    try:
+        rows = labelled_clips.read_labels(data)
+    except CommandError as error:
+        raise ValueError(str(error)) from error
+    if not rows:
+        raise ValueError(f'{data / "labels.csv"} names no emotion; add a row for each clip')
     return rows
+
+
+def labels_key(data: Path) -> str:
+    """Return what tells one labels.csv from another."""
+    return hashlib.sha256((data / 'labels.csv').read_bytes()).hexdigest()[:12]
 
 
 def load(data: Path, cache: Path) -> list[Clip]:
@@ -113,14 +124,16 @@ def load(data: Path, cache: Path) -> list[Clip]:
 
     The cache is keyed by labels.csv, so changed labels are decoded afresh. Where it is there, the
     recordings need not be.
+
+    Raises:
+        ValueError: labels.csv cannot be used, or a recording is missing, empty or not of 16 kHz.
     """
     rows = read_labels(data)
-    key = hashlib.sha256((data / 'labels.csv').read_bytes()).hexdigest()[:12]
-    path = cache / f'clips-{key}.npz'
+    path = cache / f'clips-{labels_key(data)}.npz'
     if not path.is_file():
         _log.info('decoding %d clips into %s', len(rows), path)
         activity = _Activity()
-        decoded = [_decode(data / row['file']) for row in rows]
+        decoded = [_decode(row.path) for row in rows]
         judged = [activity(samples) for samples in decoded]
         part = path.with_suffix('.part.npz')
         np.savez(
@@ -135,7 +148,7 @@ def load(data: Path, cache: Path) -> list[Clip]:
         samples = np.split(stored['samples'], np.cumsum(stored['lengths'])[:-1])
         speech = np.split(stored['speech'], np.cumsum(stored['chunks'])[:-1])
     return [
-        Clip(r['corpus'], r['speaker'], LABELS.index(r['emotion']), r['file'], s, p)
+        Clip(r.corpus, r.speaker, r.label, str(r.path), s, p)
         for r, s, p in zip(rows, samples, speech, strict=True)
     ]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def part(found: Answers, kept: NDArray[np.bool_]) -> Answers:
         truth.logmel, number[truth.owner[inside]], truth.labels[kept], truth.corpora[kept],
         truth.speakers[kept],
     )  # fmt: skip
-    return Answers(found.logits[inside], chosen, found.recipe)
+    return replace(found, logits=found.logits[inside], truth=chosen)
 
 
 def figures(corpus: str, unheard: Answers, folds: Answers) -> dict[str, Any]:

@@ -22,9 +22,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
+from mer_ros.models.card import ModelCard
+from training.card_terms import Terms
 
 Array = NDArray[np.float32]
-VERSION = '2.1'
+OURS = Terms(licence='CC-BY-NC-SA-4.0', version='2.1')
+"""Of what is trained on our data."""
 TOLERANCE = 1e-4
 SNRS_DB = (20, 10, 5, 0)
 NOISE_STRIDE = 3
@@ -142,11 +145,16 @@ def write_card(
     recipe: Recipe,
     metrics: dict[str, Any],
     voice: dict[str, Any],
+    terms: Terms,
 ) -> None:
-    """Write ``audio_lite.json`` beside the model."""
+    """Write ``audio_lite.json`` beside the model.
+
+    Raises:
+        ModelError: the robot could not read it.
+    """
     card = {
         'name': 'audio_lite',
-        'version': VERSION,
+        'version': terms.version,
         'task': 'audio_classifier',
         'temperature': round(temperatures[0], 4),
         'clip_temperature': round(temperatures[1], 4),
@@ -163,7 +171,8 @@ def write_card(
         'recipe': asdict(recipe),
         'metrics': metrics,
         'voice': voice,
-        'licence': 'CC-BY-NC-SA-4.0',
+        'licence': terms.licence,
         'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     path.with_suffix('.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
+    ModelCard.read(path)

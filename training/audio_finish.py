@@ -13,9 +13,11 @@ from audio_batches import prior
 from audio_corpora import FOLDS, Clip, fold_of
 from audio_evaluation import fit_temperatures, report
 from audio_export import export, in_noise, latency_ms, session, write_card
+from audio_origin import refuse_other_labels
 from audio_voices import KINDS, Fold, beside, entry, fit, worth
 
 from mer_ros.models.calibration import calibrate
+from training.card_terms import Terms
 
 _log = logging.getLogger('audio_lite')
 
@@ -29,7 +31,13 @@ def folds_of(clips: Sequence[Clip]) -> dict[int, list[Clip]]:
 
 
 def finish(
-    work: Path, output: Path, clips: Sequence[Clip], device: torch.device, rescore: bool
+    work: Path,
+    output: Path,
+    clips: Sequence[Clip],
+    labels: str,
+    terms: Terms,
+    device: torch.device,
+    rescore: bool,
 ) -> None:
     """Write ``audio_lite.onnx`` and its card, and into ``work`` the same of each fold's network.
 
@@ -41,23 +49,32 @@ def finish(
         work: where the runs left ``fold-*.npz``, ``fold-*.pt`` and ``all.pt``.
         output: folder of the files written.
         clips: all.
+        labels: ``audio_corpora.labels_key`` of the clips.
+        terms: for the cards.
         device: for the networks of the folds, where they answer again.
         rescore: let them, instead of taking the logits of the runs.
 
     Raises:
-        ValueError: a run is missing, the recipes differ, or only fold 0 has speakers.
+        ValueError: a run is missing or of other labels, the recipes differ, or only fold 0 has
+            speakers.
     """
     folds = folds_of(clips)
     if not folds.keys() - {0}:
         raise ValueError('every speaker is in fold 0; name more speakers in labels.csv')
+    networks = {index: saved_network(work / f'fold-{index}.pt') for index in folds}
+    for index, saved in networks.items():
+        refuse_other_labels(work / f'fold-{index}.pt', saved.labels, labels)
     if rescore:
         for index, unheard in folds.items():
-            network, recipe = saved_network(work / f'fold-{index}.pt')
-            answers(network, unheard, recipe, device).write(work / f'fold-{index}.npz')
+            network, recipe, _ = networks[index]
+            answers(network, unheard, recipe, device, labels).write(work / f'fold-{index}.npz')
     found = {index: Answers.read(work / f'fold-{index}.npz') for index in folds}
+    for index, each in found.items():
+        refuse_other_labels(work / f'fold-{index}.npz', each.labels, labels)
     choosing = joined([found[index] for index in found if index])
     together = joined(list(found.values()))
-    shipped, recipe = saved_network(work / 'all.pt')
+    shipped, recipe, heard = saved_network(work / 'all.pt')
+    refuse_other_labels(work / 'all.pt', heard, labels)
     if recipe != together.recipe:
         raise ValueError(f'{work}/all.pt is of another recipe than the folds; train it anew')
     temperatures = fit_temperatures(choosing.logits, choosing.truth)
@@ -74,8 +91,8 @@ def finish(
         'trained_on': 'all',
     }
     twins = {
-        index: export(saved_network(work / f'fold-{index}.pt')[0], work / f'fold-{index}.onnx')
-        for index in folds
+        index: export(saved.network, work / f'fold-{index}.onnx')
+        for index, saved in networks.items()
     }
     if 0 in found:
         metrics['test'] = report(found[0].logits, found[0].truth, *temperatures)
@@ -84,7 +101,7 @@ def finish(
             kind: worth(apart[0], beside(apart[0], voice, kind), temperatures[1]) for kind in KINDS
         }
     for path in (model, *twins.values()):
-        write_card(path, temperatures, prior(clips), recipe, metrics, entry(voice))
+        write_card(path, temperatures, prior(clips), recipe, metrics, entry(voice), terms)
     for name in ('test', 'choosing', 'folds'):
         if name in metrics:
             _log.info('%s: mean UAR %.4f', name, metrics[name]['uar_mean_of_corpora'])

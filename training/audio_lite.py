@@ -30,10 +30,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 import torch  # noqa: E402
 from audio_answers import Answers, answers, saved_network  # noqa: E402
 from audio_batches import Batches  # noqa: E402
-from audio_corpora import FOLDS, Clip, fold_of, load  # noqa: E402
+from audio_corpora import FOLDS, Clip, fold_of, labels_key, load  # noqa: E402
+from audio_export import OURS  # noqa: E402
 from audio_finish import finish, folds_of  # noqa: E402
+from audio_origin import refuse_other_labels, refuse_other_recipe  # noqa: E402
 from audio_recipe import Recipe  # noqa: E402
 from audio_training import Checkpoints, Training, device_of, write  # noqa: E402
+
+from training.card_terms import SHARED, add_flags, terms_of  # noqa: E402
+
+DATA = SHARED / 'speech'
 
 _log = logging.getLogger('audio_lite')
 
@@ -62,41 +68,44 @@ def divided(name: str, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     return heard, unheard
 
 
-def run(name: str, clips: Sequence[Clip], recipe: Recipe, args: argparse.Namespace) -> None:
+def run(
+    name: str, clips: Sequence[Clip], labels: str, recipe: Recipe, args: argparse.Namespace
+) -> None:
     """Train ``NAME.pt``, and write what it says of those it never heard into ``NAME.npz``."""
     heard, unheard = divided(name, clips)
     device = device_of(args.device)
     batches = Batches(heard, recipe, device)
     _log.info('%s: %d clips of %d speakers, %s', name, len(heard), len(batches.speakers), recipe)
-    checkpoints = Checkpoints(args.work / f'{name}-state.pt', args.every, args.resume)
+    checkpoints = Checkpoints(args.work / f'{name}-state.pt', args.every, args.resume, labels)
     network = Training(recipe, batches, device).run(checkpoints)
-    state = {'network': network.state_dict(), 'recipe': asdict(recipe)}
-    write(state | {'speakers': batches.speakers}, args.work / f'{name}.pt')
+    state = {'network': network.state_dict(), 'recipe': asdict(recipe), 'labels': labels}
+    heard_names = sorted({speaker for _, speaker in batches.speakers})
+    write(state | {'speakers': heard_names}, args.work / f'{name}.pt')
     if unheard:
-        found = answers(network, unheard, recipe, device)
+        found = answers(network, unheard, recipe, device, labels)
         found.write(args.work / f'{name}.npz')
         _log.info('%s: UAR %s', name, ' '.join(f'{k} {v:.4f}' for k, v in found.uars().items()))
 
 
-def finished(name: str, recipe: Recipe, work: Path) -> bool:
+def finished(name: str, recipe: Recipe, labels: str, work: Path) -> bool:
     """Return whether a run has left what the last part needs.
 
     Raises:
-        ValueError: it has, but of another recipe.
+        ValueError: it has, but of another recipe or other labels.
     """
     path = work / ('all.pt' if name == 'all' else f'{name}.npz')
     if not path.is_file():
         return False
-    used = saved_network(path)[1] if name == 'all' else Answers.read(path).recipe
-    if used != recipe:
-        raise ValueError(f'{path} is of another recipe; give another --work folder, or delete it')
+    found = saved_network(path) if name == 'all' else Answers.read(path)
+    refuse_other_recipe(path, found.recipe, recipe)
+    refuse_other_labels(path, found.labels, labels)
     return True
 
 
 def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('--data', type=Path, default=ROOT.parent / 'shared/data/speech')
+    parser.add_argument('--data', type=Path, default=DATA)
     parser.add_argument('--work', type=Path, default=ROOT / 'build/audio_lite', help='runs, logs')
     parser.add_argument('--cache', type=Path, help='decoded clips (default: the work folder)')
     parser.add_argument('--output', type=Path, default=ROOT / 'mer_ros/models/embedded')
@@ -110,6 +119,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
+    add_flags(parser, OURS, DATA)
     Recipe.add_flags(parser)
     return parser.parse_args(words)
 
@@ -125,15 +135,16 @@ def main(words: Sequence[str] | None = None) -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     _log_into(args.work / f'{names[0] if names else "run"}.log')
     torch.set_num_threads(args.threads)
-    clips = load(args.data, args.cache or args.work)
+    clips, labels = load(args.data, args.cache or args.work), labels_key(args.data)
     if not names and not args.finish:
         names = [*(f'fold-{index}' for index in folds_of(clips)), 'all']
-        names = [name for name in names if not finished(name, recipe, args.work)]
+        names = [name for name in names if not finished(name, recipe, labels, args.work)]
     for name in names:
-        run(name, clips, recipe, args)
+        run(name, clips, labels, recipe, args)
     if not args.fold and not args.without:
         args.output.mkdir(parents=True, exist_ok=True)
-        finish(args.work, args.output, clips, device_of(args.device), args.rescore)
+        terms, device = terms_of(args, OURS, DATA), device_of(args.device)
+        finish(args.work, args.output, clips, labels, terms, device, args.rescore)
 
 
 def _log_into(path: Path) -> None:

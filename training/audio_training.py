@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from audio_batches import Batches
 from audio_network import Adversary, AudioNetwork, parameter_count
+from audio_origin import refuse_other_labels, refuse_other_recipe, stored_recipe
 from audio_recipe import Recipe
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -25,11 +26,15 @@ _WINDOWS = 1024
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a run keeps its state (``path``), each how many steps, and whether to go on from it."""
+    """Where a run keeps its state (``path``), each how many steps, and whether to go on from it.
+
+    labels: ``audio_corpora.labels_key`` of what is learnt.
+    """
 
     path: Path
     every: int
     resume: bool
+    labels: str
 
 
 def device_of(name: str) -> torch.device:
@@ -122,7 +127,7 @@ class Training:
     def run(self, checkpoints: Checkpoints) -> nn.Module:
         """Take all steps, or those that are left; return the averaged network."""
         if checkpoints.resume and checkpoints.path.is_file():
-            self.restore(checkpoints.path)
+            self.restore(checkpoints.path, checkpoints.labels)
         self._network.train()
         self._adversary.train()
         started, first = time.time(), self.step
@@ -130,14 +135,14 @@ class Training:
         while self.step < self.recipe.steps:
             total += self.advance()
             if self.step % checkpoints.every == 0 or self.step == self.recipe.steps:
-                self.keep(checkpoints.path)
+                self.keep(checkpoints.path, checkpoints.labels)
                 steps = (self.step - 1) % checkpoints.every + 1
                 loss, spent = float(total) / min(steps, self.step - first), time.time() - started
                 _log.info('step %d loss %.3f, %.0f s', self.step, loss, spent)
                 total.zero_()
         return self.average.net
 
-    def keep(self, path: Path) -> None:
+    def keep(self, path: Path, labels: str) -> None:
         """Write the state so that an interruption leaves the old one or the new one."""
         state = {
             'step': self.step,
@@ -145,12 +150,24 @@ class Training:
             'adversary': self._adversary.state_dict(),
             'average': self.average.net.state_dict(),
             'optimiser': self._optimiser.state_dict(),
+            'recipe': asdict(self.recipe),
+            'labels': labels,
         }
         write(state, path)
 
-    def restore(self, path: Path) -> None:
-        """Go on from a state; the draws start anew."""
+    def restore(self, path: Path, labels: str) -> None:
+        """Go on from a state; the draws start anew.
+
+        Raises:
+            ValueError: it is of other labels or of another recipe; only ``steps`` may change.
+        """
         state = torch.load(path, weights_only=True, map_location=self._device)
+        if 'recipe' in state:
+            used = stored_recipe(path, state['recipe'])
+            refuse_other_recipe(path, used, self.recipe, {'steps'})
+            refuse_other_labels(path, state['labels'], labels)
+        else:
+            _log.warning('%s does not say of which recipe and labels it is: taken for these', path)
         self._network.load_state_dict(state['network'])
         self._adversary.load_state_dict(state['adversary'])
         self.average.net.load_state_dict(state['average'])

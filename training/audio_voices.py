@@ -93,9 +93,9 @@ def beside(fold: Fold, voice: Voice, heard: str) -> Table:
     windows = [np.flatnonzero(truth.owner == clip) for clip in range(truth.labels.size)]
     rng = np.random.default_rng(_SEED)
     if heard == 'earlier':
-        for speaker in np.unique(truth.speakers):
+        for person in np.unique(truth.people):
             memory = Adaptation(voice)
-            for clip in rng.permutation(np.flatnonzero(truth.speakers == speaker)):
+            for clip in rng.permutation(np.flatnonzero(truth.people == person)):
                 answers[windows[clip]] = memory.adapt(fold.probabilities[windows[clip]])
                 memory.add(fold.probabilities[windows[clip]], 0)
     elif heard != 'nothing':
@@ -113,7 +113,7 @@ def _drawn(rng: np.random.Generator, kept: NDArray[np.bool_]) -> NDArray[np.int6
 
 
 def _own(truth: WindowSet, clip: int) -> NDArray[np.bool_]:
-    own = truth.speakers == truth.speakers[clip]
+    own = truth.people == truth.people[clip]
     own[clip] = False
     return np.asarray(own)
 
@@ -127,10 +127,10 @@ def _same(rng: np.random.Generator, truth: WindowSet, clip: int) -> NDArray[np.i
 
 
 def _other(rng: np.random.Generator, truth: WindowSet, clip: int) -> NDArray[np.int64]:
-    others = (truth.corpora == truth.corpora[clip]) & (truth.speakers != truth.speakers[clip])
+    others = (truth.corpora == truth.corpora[clip]) & (truth.people != truth.people[clip])
     if not others.any():
         return np.zeros(0, np.int64)
-    return _drawn(rng, truth.speakers == rng.choice(truth.speakers[others]))
+    return _drawn(rng, truth.people == rng.choice(truth.people[others]))
 
 
 def _two(rng: np.random.Generator, truth: WindowSet, clip: int) -> NDArray[np.int64]:
@@ -161,10 +161,15 @@ def worth(fold: Fold, answers: Table, clip_temperature: float) -> dict[str, Any]
         **{name: round(uar, 3) for name, uar in uars.items()},
         'mean': round(mean_uar(truth, table), 3),
         'interval_95': [round(end, 3) for end in bootstrap(truth, table)['mean']],
-        'neutral_recall': round(float(said[neutral].mean()), 3),
-        'neutral_said_wrongly': round(float(said[~neutral].mean()), 3),
+        'neutral_recall': _share(said[neutral]),
+        'neutral_said_wrongly': _share(said[~neutral]),
         'ece': round(float(expected_calibration_error(truth.labels, table)), 3),
     }
+
+
+def _share(said: NDArray[np.bool_]) -> float | None:
+    """Return how many are true; None of none, since JSON has no NaN."""
+    return round(float(said.mean()), 3) if said.size else None
 
 
 class Faces:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from mer_ros import metrics
 from mer_ros.emotions import COUNT, LABELS
 from mer_ros.models.calibration import calibrate, fit_temperature
+from training.card_terms import Terms
 from training.face_data import FaceSet
 from training.face_net import SIZE, DeployedFaceNet, FaceNet, predict
 
-VERSION = '2.0'
-LICENCE = 'LicenseRef-FER2013-research-use'
+OURS = Terms(licence='LicenseRef-FER2013-research-use', version='2.0')
+"""Of what is trained on our data."""
 MAX_DIFFERENCE = 1e-4
 RESAMPLES = 2000
 ENOUGH = 20
@@ -65,7 +66,8 @@ def bootstrap(
     """Return the 95 % intervals of accuracy, UAR and UAR over classes with 20 images or more."""
     generator = np.random.default_rng(seed)
     rows: dict[str, list[float]] = {'accuracy': [], 'uar': [], 'uar_20': []}
-    large = np.bincount(truth, minlength=COUNT) >= ENOUGH
+    support = np.bincount(truth, minlength=COUNT)
+    large = support >= min(ENOUGH, support.max())
     for _ in range(RESAMPLES):
         drawn = generator.integers(0, len(truth), len(truth))
         confusion = metrics.confusion_matrix(truth[drawn], predicted[drawn])
@@ -143,7 +145,12 @@ def parameter_count(path: Path) -> int:
 
 
 def export(
-    net: FaceNet, held_out: FaceSet, valid: FaceSet, out: Path, recipe: dict[str, Any]
+    net: FaceNet,
+    held_out: FaceSet,
+    valid: FaceSet,
+    out: Path,
+    recipe: dict[str, Any],
+    terms: Terms,
 ) -> dict[str, Any]:
     """Write ``face_lite.onnx`` and ``face_lite.json`` to ``out``; return the card.
 
@@ -173,7 +180,7 @@ def export(
     prior = np.maximum(held_out_probabilities.mean(axis=0), 1e-4)
     card = {
         'name': 'face_lite',
-        'version': VERSION,
+        'version': terms.version,
         'task': 'face_classifier',
         'temperature': round(temperature, 4),
         'prior': [round(float(share), 5) for share in prior / prior.sum()],
@@ -192,7 +199,7 @@ def export(
             'onnx_difference': float(f'{difference:.1e}'),
         },
         'recipe': recipe,
-        'licence': LICENCE,
+        'licence': terms.licence,
         'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     (out / 'face_lite.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')

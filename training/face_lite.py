@@ -25,13 +25,15 @@ import torch
 
 from mer_ros import metrics
 from mer_ros.emotions import COUNT
-from training.face_data import HELD_OUT, FaceSet, load, split
-from training.face_export import ShippedNet, export
+from training.card_terms import SHARED, add_flags, terms_of
+from training.face_data import FaceSet, load, split
+from training.face_export import OURS, ShippedNet, export
 from training.face_net import SHIPPED, TEACHER, FaceNet, Shape, predict
 from training.face_training import NetTeacher, Recipe, Teacher, Training
 
 STUDENT = Recipe(epochs=110, mix=0.4, distil=0.7)
 TEACHERS = 3
+DATA = SHARED / 'face'
 
 
 def held_out_score(net: FaceNet, held_out: FaceSet) -> dict[str, float]:
@@ -46,13 +48,24 @@ def held_out_score(net: FaceNet, held_out: FaceSet) -> dict[str, float]:
 
 
 def parts_of(data: Path, limit: int | None) -> tuple[FaceSet, FaceSet, FaceSet]:
-    """Return what is trained on, what is chosen on, and what is reported on."""
+    """Return what is trained on, what is chosen on, and what is reported on.
+
+    Raises:
+        SystemExit: nothing is left to choose on, or to report on, that most people agreed about.
+    """
     train, valid = (load(data / f'fer2013_{name}.npz') for name in ('train', 'valid'))
-    if limit is None:
-        return *split(train, valid, seed=0), valid
-    rows = np.arange(limit, dtype=np.int64)
-    train, valid = train.take(rows), valid.take(rows)
-    return *split(train, valid, seed=0, held_out=min(HELD_OUT, limit // 4)), valid
+    if limit is not None:
+        train, valid = (
+            each.take(np.arange(min(limit, len(each)), dtype=np.int64)) for each in (train, valid)
+        )
+    fit, held_out = split(train, valid, seed=0)
+    for name, part in (('train', held_out), ('valid', valid)):
+        if not (part.majority >= 0).any():
+            raise SystemExit(
+                f'{data}/fer2013_{name}.npz: too few pictures to measure by: add some that most '
+                'votes agree on and that are in this file only'
+            )
+    return fit, held_out, valid
 
 
 def teacher_recipe(student: Recipe, index: int, epochs: int) -> Recipe:
@@ -152,6 +165,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--max-steps', type=int, help='at most so many steps an epoch (for tests)')
     parser.add_argument('--threads', type=int, default=2)
+    add_flags(parser, OURS, DATA)
     return parser.parse_args(argv)
 
 
@@ -168,6 +182,11 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(parts) - {*names, 'student', 'export'}:
         raise SystemExit(f'--part {unknown.pop()}: there are {", ".join(names)}, student, export')
     fit, held_out, valid = parts_of(options.data, options.limit)
+    if set(parts) - {'export'} and len(fit) < recipe.batch:
+        raise SystemExit(
+            f'{len(fit)} pictures to train on are less than a batch: add some to '
+            f'fer2013_train.npz, or give a --batch below {recipe.batch}'
+        )
     for name in parts:
         if name in names:
             index = names.index(name)
@@ -194,7 +213,8 @@ def main(argv: list[str] | None = None) -> int:
         }
         if options.start:
             used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()
-        card = export(net, held_out, valid, options.out or options.run, used)
+        terms = terms_of(options, OURS, DATA)
+        card = export(net, held_out, valid, options.out or options.run, used, terms)
         print(json.dumps(card['metrics'] | {'held_out': held_out_score(net, held_out)}))
     return 0
 

@@ -26,14 +26,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_ros.emotions import COUNT
+from training.card_terms import SHARED, Terms, add_flags, terms_of
 from training.face_augment import Augmentation, uniform, warp
 from training.face_data import load, split
-from training.face_export import LICENCE, MAX_DIFFERENCE, parameter_count
+from training.face_export import MAX_DIFFERENCE, parameter_count
+from training.face_export import OURS as OURS_OF_FACES
 from training.face_negatives import Negatives, backgrounds
 from training.face_net import SIZE, standardise
 from training.face_points_data import MIRROR, Landmarks, teach
 
-VERSION = '1.1'
+OURS = Terms(OURS_OF_FACES.licence, '1.1')
 MARGIN = 0.1
 """How much more than a Haar box it is shown on each side, as a share of the box (card: input)."""
 BATCH = 128
@@ -216,10 +218,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--limit', type=int, help='train on so many images only (for tests)')
     parser.add_argument('--threads', type=int, default=1)
+    add_flags(parser, OURS, SHARED)
     options = parser.parse_args(argv)
+    terms = terms_of(options, OURS, SHARED)
     torch.set_num_threads(options.threads)
     weights = options.data / 'weights' / 'face_detection_yunet_2023mar.onnx'
-    valid = load(options.data / 'face' / 'fer2013_valid.npz').take(np.arange(options.limit or 1500))
+    valid = load(options.data / 'face' / 'fer2013_valid.npz')
+    valid = valid.take(np.arange(min(options.limit or 1500, len(valid))))
     train_set = load(options.data / 'face' / 'fer2013_train.npz')
     fit = train_set.images[: options.limit]
     if options.limit is None:
@@ -229,10 +234,17 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     images, landmarks = _seen(teach(fit, weights), fit)
     print(f'YuNet saw {len(images)} of {len(fit)} training faces', flush=True)
+    if len(images) < BATCH:
+        raise SystemExit(
+            f'YuNet saw {len(images)} faces to train on, less than a batch of {BATCH}: add some to '
+            'fer2013_train.npz'
+        )
+    checked, truth = _seen(teach(valid.images, weights), valid.images)
+    if not len(checked):
+        raise SystemExit('YuNet saw none of the faces of fer2013_valid.npz: add some that it sees')
     generator = torch.Generator().manual_seed(options.seed)
     net = train(Crops(images, landmarks, generator), options.epochs, options.seed)
     torch.save(net.state_dict(), options.run / 'face_points.pt')
-    checked, truth = _seen(teach(valid.images, weights), valid.images)
     framed, places = Crops(checked, truth, torch.Generator().manual_seed(1)).framed(
         torch.from_numpy(checked).float()[:, None], torch.from_numpy(truth.points)
     )
@@ -243,7 +255,7 @@ def main(argv: list[str] | None = None) -> int:
         reframed = net(framed)[0].numpy()
     card = {
         'name': 'face_points',
-        'version': VERSION,
+        'version': terms.version,
         'task': 'face_landmarks',
         'temperature': 1.0,
         'prior': [1 / COUNT] * COUNT,
@@ -262,7 +274,7 @@ def main(argv: list[str] | None = None) -> int:
             'teacher_sees_share': round(len(images) / len(fit), 4),
             'onnx_difference': float(f'{difference:.1e}'),
         },
-        'licence': LICENCE,
+        'licence': terms.licence,
         'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     path.with_suffix('.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')

@@ -13,7 +13,7 @@ everyone, so those of the folds answer, which training/audio_lite.py leaves in `
 Prints what the fit gives on FER2013's validation split with the speakers of fold 0, who were not
 fitted on.
 
-Entries of other pairs stay as they are.
+Entries of other pairs stay as they are. An ``--out`` that is not there begins with the fallback.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mer_ros.fusion.clips import AUDIO_BACKEND, read
 from mer_ros.fusion.fitting import fit
-from mer_ros.fusion.parameters import EMBEDDED, FusionParameters
+from mer_ros.fusion.parameters import EMBEDDED, FALLBACK, FusionParameters
 
 DIGITS = 6
 
@@ -56,6 +57,26 @@ def fitted_on_clips(path: Path, backends: list[str]) -> dict[str, FusionParamete
     return entries
 
 
+def table_at(path: Path) -> dict[str, Any]:
+    """Return the table that a file has, or a new one with the embedded fallback.
+
+    Raises:
+        SystemExit: the file is there and holds no table.
+    """
+    if not path.exists():
+        embedded = json.loads(EMBEDDED.read_text(encoding='utf-8'))
+        # Without an entry for pairs that nothing was fitted for, no node takes the table.
+        return {'pairs': {FALLBACK: embedded['pairs'][FALLBACK]}}
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        dict(table['pairs'])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(
+            f'{path} holds no fusion parameters ({error!r}): delete it, or name another --out'
+        ) from error
+    return table
+
+
 def main() -> int:
     """Fit and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
@@ -69,16 +90,17 @@ def main() -> int:
     )
     parser.add_argument('--out', type=Path, default=EMBEDDED, help='default: %(default)s')
     arguments = parser.parse_args()
+    table = table_at(arguments.out)  # before the fit, which takes long
     if arguments.lite:
         from training.fusion_lite import fitted_on_pairs  # loads torch
 
         entries = fitted_on_pairs(arguments.lite, arguments.face_model, arguments.audio_folds)
     else:
         entries = fitted_on_clips(arguments.data, arguments.faces.split(','))
-    table = json.loads(arguments.out.read_text(encoding='utf-8'))
     for name, parameters in entries.items():
         table['pairs'][name] = rounded(parameters)
         print(name, json.dumps(table['pairs'][name]))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(table, indent=2) + '\n', encoding='utf-8')
     return 0
 

@@ -184,3 +184,33 @@ def test_noise_has_unit_power_and_repeats_with_its_seed(kind: str) -> None:
     made = [noise(kind, 16000, np.random.default_rng(3)) for _ in range(2)]
     assert np.array_equal(made[0], made[1])
     assert 0.2 < float(np.mean(made[0] ** 2)) < 3.0
+
+
+@pytest.mark.usefixtures('training')
+def test_the_prior_is_how_often_a_class_is_drawn_and_never_zero() -> None:
+    from audio_batches import prior, sampling_weights
+    from audio_corpora import Clip
+
+    nothing = np.zeros(1, np.int16), np.zeros(0, np.float16)
+    clips = [Clip('a', 's', label, 'one', *nothing) for label in (*range(7), 1, 1)]
+    labels = [clip.label for clip in clips]
+    # To the last bit, as in the shipped card.
+    assert np.array_equal(prior(clips), np.bincount(labels, sampling_weights(clips), 7))
+    some = prior([clip for clip in clips if clip.label != 3])
+    assert some[3] == pytest.approx(1e-4, rel=1e-3)
+    assert some.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.usefixtures('small_noises')
+def test_one_name_in_two_corpora_is_two_people() -> None:
+    import torch
+    from audio_batches import Batches
+    from audio_corpora import Clip
+    from audio_recipe import Recipe
+
+    sound = np.ones(16000, np.int16), np.ones(31, np.float16)
+    people = (('b', '1'), ('a', '1'), ('a', '2'), ('a', '1'))
+    clips = [Clip(corpus, name, 0, 'one', *sound) for corpus, name in people]
+    batches = Batches(clips, Recipe(batch=4), torch.device('cpu'))
+    assert batches.speakers == [('a', '1'), ('a', '2'), ('b', '1')]
+    assert batches.draw()[2].shape == (4, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import onnxruntime
 import pytest
 
 from mer_ros.audio.log_mel import log_mel
+from mer_ros.emotions import LABELS
 from mer_ros.models.calibration import softmax
 from mer_ros.models.card import ModelCard
 
@@ -90,12 +92,11 @@ def test_the_files_hold_a_trained_network(
     from mer_ros.audio.pooling import pool_clips
 
     rows = audio_corpora.read_labels(shared_data / 'speech')
-    rows = [row for row in rows if row['speaker'] in audio_corpora.TEST_SPEAKERS][::12]
-    (tmp_path / 'labels.csv').write_text(
-        '\n'.join([','.join(rows[0]), *(','.join(row.values()) for row in rows)]) + '\n'
-    )
-    for corpus in ('ravdess', 'emodb', 'nemo'):
-        (tmp_path / corpus).symlink_to(shared_data / 'speech' / corpus)
+    rows = [row for row in rows if row.speaker in audio_corpora.TEST_SPEAKERS][::12]
+    with (tmp_path / 'labels.csv').open('w', newline='', encoding='utf-8') as stream:
+        writer = csv.writer(stream)
+        writer.writerow(['corpus', 'file', 'speaker', 'emotion'])
+        writer.writerows([r.corpus, r.path.resolve(), r.speaker, LABELS[r.label]] for r in rows)
     clips = audio_corpora.load(tmp_path, tmp_path)
     cut = windows(clips)
     table = pool_clips(softmax(logits_of(session, cut)), cut.owner, len(clips))
@@ -137,6 +138,7 @@ def test_training_runs_resumes_and_exports(small_corpus: Path, tmp_path: Path) -
     assert sorted(asked) == sorted(speakers)
 
     card = ModelCard.read(model)
+    assert (card.licence, card.version) == ('LicenseRef-of-your-data', '0.1')
     assert set(card.metrics['noise']) == {'20', '10', '5', '0'}
     assert card.metrics['folds']['clip']['n'] == sum(
         card.metrics[part]['clip']['n'] for part in ('test', 'choosing')
@@ -155,7 +157,9 @@ def test_training_runs_resumes_and_exports(small_corpus: Path, tmp_path: Path) -
     assert twin.temperature == card.temperature
     with np.load(work / 'fold-2.npz') as answers:
         before = answers['logits']
-    train('--finish', '--rescore')
+    train('--finish', '--rescore', '--licence', 'CC0-1.0', '--version', '7.0')
+    again = ModelCard.read(model)
+    assert (again.licence, again.version) == ('CC0-1.0', '7.0')
     with np.load(work / 'fold-2.npz') as answers:
         assert answers['logits'] == pytest.approx(before, abs=1e-4)
 
@@ -163,7 +167,7 @@ def test_training_runs_resumes_and_exports(small_corpus: Path, tmp_path: Path) -
         train('--steps', 3)
 
     page = write_page(audio_card.main, model, tmp_path)
-    assert page.startswith(f'# audio_lite {card.version}\n')
+    assert page.startswith('# audio_lite 7.0\n')
     assert f'| ravdess | 14 | {card.metrics["test"]["corpora"]["ravdess"]["uar"]:.3f} |' in page
     assert 'audio_lite.py --steps 4 --batch 8 --width 0.25\n' in page
     assert '{' not in page
@@ -195,7 +199,7 @@ def test_the_folds_part_the_speakers(shared_data: Path) -> None:
 
     listed = [speaker for fold in FOLDS for speaker in fold]
     assert len(listed) == len(set(listed))
-    assert set(listed) == {row['speaker'] for row in read_labels(shared_data / 'speech')}
+    assert set(listed) == {row.speaker for row in read_labels(shared_data / 'speech')}
     assert {fold_of(speaker) for speaker in TEST_SPEAKERS} == {0}
     assert all(fold_of(speaker) > 0 for speaker in DEV_SPEAKERS)
     # A corpus of one's own: any names, and the same folds on any machine.
@@ -222,12 +226,3 @@ def test_clips_get_a_temperature_on_top_of_that_of_their_windows() -> None:
     pooled = np.log(calibrate(logits, window)).reshape(400, 4, 7).mean(axis=1)
     plain, sharp = (negative_log_likelihood(pooled, labels, t) for t in (1.0, clip))
     assert sharp < plain
-
-
-@pytest.mark.usefixtures('training')
-def test_an_unknown_emotion_in_the_labels_is_refused(tmp_path: Path) -> None:
-    import audio_corpora
-
-    (tmp_path / 'labels.csv').write_text('corpus,file,speaker,emotion\na,a.flac,s,boredom\n')
-    with pytest.raises(ValueError, match='boredom'):
-        audio_corpora.load(tmp_path, tmp_path)
