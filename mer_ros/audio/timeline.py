@@ -106,7 +106,9 @@ class Timeline:
     were of late is remembered for :data:`MEMORY_NS` of sound, and a stamp that is ahead by about
     that is one more of them: time is counted on. Only when no stamp comes back for longer than
     a burst is the lead of the earliest one believed: sound was lost, and windows start anew or
-    go on as above. Sound lost across two bursts shows in two steps, one a burst.
+    go on as above. Sound lost across two bursts shows in two steps, one a burst, and sound lost
+    within :data:`MEMORY_NS` of a stall looks like one more: a window may then span up to a second
+    that is missing.
     """
 
     def __init__(self) -> None:
@@ -192,14 +194,18 @@ class Timeline:
         self._remember(stamp_ns, 0)
 
     def _remember(self, origin_ns: int, sound_ns: int) -> None:
+        self._forget(sound_ns)
         while self._origins and self._origins[-1][1] <= origin_ns:
             self._origins.pop()
         self._origins.append((sound_ns, origin_ns))
 
-    def _late_ns(self, sound_ns: int) -> int:
-        """Return by how much stamps were late of late; 0 where that is next to nothing."""
+    def _forget(self, sound_ns: int) -> None:
         while self._origins and self._origins[0][0] < sound_ns - MEMORY_NS:
             self._origins.popleft()
+
+    def _late_ns(self, sound_ns: int) -> int:
+        """Return by how much stamps were late of late; 0 where that is next to nothing."""
+        self._forget(sound_ns)
         late = self._origins[0][1] - self._origin_ns if self._origins else 0
         return min(late, LATE_NS) if late > TOLERANCE_NS else 0
 
@@ -209,6 +215,7 @@ PACE_NS = 5 * NS
 
 _PACE_LEAST_NS = 2 * NS
 _PACE_CHUNKS = 5
+_PACE_MANY = 20
 _PACE_AGREES = 0.1
 _SLOW_AGREES = 0.3
 _PACE_SAME = 0.05
@@ -232,7 +239,7 @@ class Pace:
     def add(self, stamp_ns: int, count: int, rate: int) -> None:
         """Take a chunk of ``count`` samples of each channel at ``rate`` Hz."""
         chunks = self._chunks
-        if chunks and stamp_ns < chunks[-1][0]:
+        if chunks and stamp_ns <= chunks[-1][0]:  # time jumped, or stands still
             chunks.clear()
         chunks.append((stamp_ns, count * NS // rate))
         while len(chunks) > _PACE_CHUNKS and stamp_ns - chunks[0][0] > PACE_NS:
@@ -252,6 +259,12 @@ class Pace:
         else:
             # Even of few chunks that are left some follow each other; stamps that jitter are
             # allowed for by what may be between the two.
-            typical, agrees = float(np.quantile(paces, 0.9)), _SLOW_AGREES
+            typical = float(np.quantile(paces, 0.9))
+            agrees = _SLOW_AGREES
+            if float(np.median(paces)) > 1.0 - _PACE_SAME:
+                return 1.0  # most chunks follow the one before: some are lost
+            lengths = chunks[:, 1] / chunks[:, 1].mean()
+            if len(chunks) < _PACE_MANY and max(np.ptp(paces), np.ptp(lengths)) > _PACE_SAME:
+                return 1.0  # long chunks with pauses between them, an utterance each
         known = abs(typical - 1.0) > _PACE_SAME and abs(typical / total - 1.0) <= agrees
         return total if known else 1.0

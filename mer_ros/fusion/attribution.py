@@ -87,17 +87,13 @@ class Attribution:
 @dataclass(frozen=True)
 class _Track:
     score: float
-    cue_ns: int | None
+    has_cue: bool
     roi: Box
     first_ns: int
     seen_ns: int
     mouth: MouthTrace
     envelope: float = 0.0
-
-    @property
-    def has_cue(self) -> bool:
-        """Whether the mouth has told anything of late."""
-        return self.cue_ns is not None
+    cueless_s: float = 0.0
 
 
 class Attributor:
@@ -140,14 +136,14 @@ class Attributor:
                 passed = (stamp_ns - self._stamp_ns) / NANOSECONDS
                 step = min(max(passed, 0.0), LONGEST_STEP_S)
             self._stamp_ns = stamp_ns
+        if faces is not None:  # the voice may be of another clock, far ahead of the faces
+            self._forget(stamp_ns)
         visible = {face.subject_id for face in faces or ()}
         for face in sorted(faces or (), key=lambda face: face.subject_id):
             track = self._tracks.get(face.subject_id) or self._inherit(face, visible, stamp_ns)
             self._tracks[face.subject_id] = _advance(
                 track, face, speech_probability, step, stamp_ns
             )
-        if faces is not None:  # the voice may be of another clock, far ahead of the faces
-            self._forget(stamp_ns)
         heard = self._posterior(sorted(visible), stamp_ns)
         self._bind(heard, speech_probability, visible, stamp_ns)
         return Attribution(heard, self._bound)
@@ -165,7 +161,7 @@ class Attributor:
                 if self._bound == name:
                     self._bound = face.subject_id
                 return lost
-        return _Track(0.0, None, face.roi, stamp_ns, stamp_ns, MouthTrace())
+        return _Track(0.0, False, face.roi, stamp_ns, stamp_ns, MouthTrace())
 
     def _forget(self, stamp_ns: int) -> None:
         limit = self.settings.forget_s * NANOSECONDS
@@ -213,10 +209,11 @@ class Attributor:
 
 
 def _advance(track: _Track, face: VisibleFace, speech: float, step: float, stamp_ns: int) -> _Track:
-    cue_ns = stamp_ns if face.speaking > 0.0 else track.cue_ns
-    if cue_ns is not None and stamp_ns - cue_ns >= CUELESS_S * NANOSECONDS:
+    # In steps, as the score: after a pause of the images the first has no cue yet.
+    cueless_s = 0.0 if face.speaking > 0.0 else track.cueless_s + step
+    if track.has_cue and cueless_s >= CUELESS_S:
         # It has stopped to tell anything: what it told no longer holds.
-        return _Track(0.0, None, face.roi, track.first_ns, stamp_ns, MouthTrace())
+        return _Track(0.0, False, face.roi, track.first_ns, stamp_ns, MouthTrace())
     score = track.score * math.exp(-step / FADE_S)
     if face.speaking > 0.0:
         cue = _logit(face.speaking, CUE_LIMIT)
@@ -224,7 +221,14 @@ def _advance(track: _Track, face: VisibleFace, speech: float, step: float, stamp
         score += speech * GAIN_PER_S * cue * step
         score -= (1.0 - speech) * SILENT_GAIN_PER_S * max(cue, 0.0) * step
     score = min(max(score, -SCORE_LIMIT), SCORE_LIMIT)
-    return replace(track, score=score, cue_ns=cue_ns, roi=face.roi, seen_ns=stamp_ns)
+    return replace(
+        track,
+        score=score,
+        has_cue=track.has_cue or face.speaking > 0.0,
+        cueless_s=cueless_s,
+        roi=face.roi,
+        seen_ns=stamp_ns,
+    )
 
 
 def _logit(probability: float, limit: float) -> float:

@@ -28,7 +28,10 @@ NAME = 'audio_emotion'
 UNREMARKABLE = (Continuity.CONTINUES, Continuity.START)
 
 BURST_S = 1.25
-"""Sound of a burst of chunks that is all listened to, however late that makes it."""
+"""Sound of a burst of chunks that is all listened to."""
+
+PATIENCE_S = 0.5
+"""What the windows before the newest may cost: nothing is gained by results that all come late."""
 
 
 class Arrivals:
@@ -36,6 +39,7 @@ class Arrivals:
 
     Attributes:
         seconds: of sound.
+        cost_s: what a window costs, on average of late.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -43,6 +47,7 @@ class Arrivals:
         self._now = now
         self._last = -math.inf
         self.seconds = 0.0
+        self.cost_s = 0.0
 
     def add(self, seconds: float) -> None:
         """Take note of a chunk of so many seconds that has come now."""
@@ -52,9 +57,15 @@ class Arrivals:
         burst = self.seconds + seconds if with_others else seconds
         self.seconds = max(seconds, min(burst, BURST_S))
 
+    def spent(self, seconds: float) -> None:
+        """Take note of what a window has cost."""
+        self.cost_s += 0.3 * (seconds - self.cost_s)
+
     def windows(self, hop_s: float) -> int:
-        """Return how many windows that sound may complete, at least 1."""
-        return max(1, math.ceil(self.seconds / hop_s - 1e-6))
+        """Return how many windows that sound completes and are worth the wait; 1 at least."""
+        complete = math.ceil(self.seconds / hop_s - 1e-6)
+        affordable = 1.0 + PATIENCE_S / max(self.cost_s, 1e-6)
+        return max(1, min(complete, math.floor(affordable)))
 
 
 class AudioEmotion(EmotionNode):
@@ -155,6 +166,7 @@ class AudioEmotion(EmotionNode):
 
     def _process(self, _: bool) -> None:
         pipeline = self._pipeline
+        started = time.monotonic()
         while pipeline is not None and (window := self._next(pipeline)) is not None:
             array, features = pipeline.classify(window)
             array = replace(array, latency=self.latency(array.stamp_ns))
@@ -167,6 +179,9 @@ class AudioEmotion(EmotionNode):
                     )
                 )
             self.results.tick()
+            ended = time.monotonic()
+            self._arrivals.spent(ended - started)
+            started = ended
 
     def findings(self) -> Iterable[Finding]:
         """Return why there is no sound, if so."""

@@ -28,6 +28,9 @@ from mer_ros.ros.errors import AudioMessageError
 from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
 
+UNKNOWN = '_NODE_NAME_UNKNOWN_'
+"""What rcl calls the node of a publisher that it knows nothing of."""
+
 LOOK_S = 0.25
 """How often the graph is looked at for publishers."""
 
@@ -245,12 +248,18 @@ class AudioSource:
         return off_pace(self._pace.ratio(), self._format(), mend)
 
     def _mixed(self, route: Route | None) -> str:
-        """Return that several publish the sound, whose pieces are then shuffled; '' for one."""
-        if route is None or len(route.publishers) < 2:
+        """Return that several publish the sound, whose pieces are then shuffled; '' for one.
+
+        A publisher that was killed stays on the graph for some 20 s, first by the name of the one
+        that is started in its place and then by none: by name it is not counted.
+        """
+        every = route.publishers if route is not None else ()
+        names = sorted({name for name in every if UNKNOWN not in name})
+        if route is None or len(names) < 2:
             return ''
         return (
-            f'{len(route.publishers)} publishers on {self._node.resolve_topic_name(route.topic)} '
-            f'({", ".join(route.publishers)}) are heard mixed up: remap one of them, or set '
+            f'{len(names)} publishers on {self._node.resolve_topic_name(route.topic)} '
+            f'({", ".join(names)}) are heard mixed up: remap one of them, or set '
             'audio:=... to the topic of one'
         )
 

@@ -30,7 +30,10 @@ NEAR_NS = 500_000_000
 """A result is drawn on an image whose stamp is no further from its own."""
 
 UNSEEN_S = 1.0
-"""Without a fused face result to draw for this long, images are shown as they come."""
+"""Without a fused face result to draw for this long, images are shown as they come; where results
+come more slowly, for twice their interval, but for no longer than LONGEST_S."""
+
+LONGEST_S = 5.0
 
 JUMP_NS = 1_000_000_000
 """Images further back than this are of a new start, and no longer older than what was drawn."""
@@ -54,6 +57,7 @@ class DebugImage:
         self._pacer = Pacer()
         self._images: OrderedDict[int, Any] = OrderedDict()
         self._offered_s = -math.inf
+        self._interval_s = 0.0
         self._drawn_ns = 0
         self._lock = threading.Lock()
         self.published = Rate()
@@ -74,7 +78,8 @@ class DebugImage:
             nearest = min(self._images, key=lambda key: abs(key - stamp_ns), default=None)
             if worker is None or nearest is None or abs(nearest - stamp_ns) > NEAR_NS:
                 return
-            self._offered_s = time.monotonic()
+            now_s = time.monotonic()
+            self._interval_s, self._offered_s = now_s - self._offered_s, now_s
             if not self._due(nearest):
                 return
             image = self._images[nearest]
@@ -129,7 +134,8 @@ class DebugImage:
             while len(self._images) > KEPT_IMAGES:
                 self._images.popitem(last=False)
             # By the clock, not by stamps: results that are merely late are still to be drawn.
-            unseen = time.monotonic() - self._offered_s > UNSEEN_S
+            patience_s = max(UNSEEN_S, min(2.0 * self._interval_s, LONGEST_S))
+            unseen = time.monotonic() - self._offered_s > patience_s
             due = unseen and self._due(stamp_ns)
         if due and worker is not None:
             worker.put((message, self._scene(stamp_ns)))

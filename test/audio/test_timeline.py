@@ -264,3 +264,34 @@ def test_what_waited_at_the_start_says_nothing_of_the_sample_rate():
 def test_the_pace_is_not_known_at_once_nor_after_a_jump():
     assert pace_of([0, 20, 40, 60, 80, 100], 1_764) == 1.0
     assert pace_of([*np.arange(0, 4_000, 20.0), *np.arange(0, 1_000, 20.0)], 1_764) == 1.0
+
+
+@pytest.mark.parametrize('ppm', [-20, 0, 20, 1000])
+def test_what_is_remembered_does_not_grow_with_the_hours(ppm):
+    timeline, pace = Timeline(), Pace()
+    for number in range(60_000):  # ten minutes of 10 ms chunks, of a clock that is a little fast
+        stamp_ns = START + round(number * 10 * MS * (1 - ppm * 1e-6))
+        place(timeline, stamp_ns, 160)
+        pace.add(START, 160, 16_000)  # of a driver that repeats its first stamp
+    assert len(timeline._origins) <= 501
+    assert len(pace._chunks) <= 501
+    assert pace.ratio() == 1.0
+
+
+@pytest.mark.parametrize('loss', [0.06, 0.1, 0.3])
+def test_lost_chunks_are_no_slower_rate(loss):
+    random, pace, alarms = np.random.default_rng(4), Pace(), 0
+    for number in range(6_000):
+        if random.random() >= loss:
+            pace.add(START + number * 10 * MS + round(random.uniform(-1, 1) * MS), 160, 16_000)
+            alarms += abs(pace.ratio() - 1.0) > 0.05 if number % 50 == 0 else 0
+    assert alarms == 0
+
+
+def test_an_utterance_at_a_time_is_no_slower_rate():
+    random, pace, stamp_ns = np.random.default_rng(5), Pace(), START
+    for _ in range(60):
+        seconds = random.uniform(1.0, 5.0)
+        pace.add(stamp_ns, round(seconds * 16_000), 16_000)
+        stamp_ns += round((seconds + random.uniform(0.3, 1.3)) * NS)
+        assert pace.ratio() == 1.0

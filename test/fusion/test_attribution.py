@@ -154,6 +154,26 @@ def test_a_mouth_that_stops_to_tell_anything_leaves_the_lone_face_to_the_setting
     assert found[-1].bound == 'a'
 
 
+def test_who_comes_by_an_old_name_after_a_long_absence_is_somebody_new() -> None:
+    attributor = Attributor(FusionSettings())
+    assert run(attributor, [visible('face_1', 0.95)], 0.9, 3.0)[-1].bound == 'face_1'
+    for second in range(3, 33):  # the face node is away, the voice goes on
+        attributor.update(None, 0.9, second * SECOND)
+    found = run(attributor, [visible('face_1', 0.05, RIGHT)], 0.9, 1.0, start=33.0)
+    assert {item.bound for item in found} == {None}
+
+
+@pytest.mark.parametrize('pause', [0.9, 1.5, 2.9])
+def test_a_pause_of_the_images_leaves_the_voice_with_its_face(pause: float) -> None:
+    attributor = Attributor(FusionSettings())
+    faces = [visible('a', 0.95), visible('b', 0.05, RIGHT)]
+    run(attributor, faces, 0.9, 3.0)
+    first = [visible('a', 0.0), visible('b', 0.0, RIGHT)]  # one image tells nothing of motion
+    found = run(attributor, first, 0.9, 0.04, start=3.0 + pause)
+    found += run(attributor, faces, 0.9, 1.0, start=3.04 + pause)
+    assert {item.bound for item in found} == {'a'}
+
+
 def test_two_faces_without_a_cue_leave_the_voice_to_itself() -> None:
     faces = [visible('a', 0.0), visible('b', 0.0, RIGHT)]
     found = run(Attributor(FusionSettings()), faces, 0.9, 3.0)

@@ -44,6 +44,16 @@ def said(graph: Any, text: str) -> bool:
     return any(text in status.message for status in graph.statuses)
 
 
+def test_windows_that_would_make_the_newest_late_are_not_waited_for() -> None:
+    arrivals = Arrivals(lambda: 0.0)
+    arrivals.add(4.0)
+    assert arrivals.windows(0.5) == 8
+    for cost_s, windows in ((0.01, 8), (0.3, 2), (0.7, 1)):
+        for _ in range(30):
+            arrivals.spent(cost_s)
+        assert arrivals.windows(0.5) == windows
+
+
 @pytest.fixture
 def second(graph: Any) -> Iterator[Node]:
     """Return another node that may publish."""
