@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mer_ros.audio.chunk import AudioChunk
-from mer_ros.audio.pipeline import AudioPipeline
+from mer_ros.audio.pipeline import AudioHealth, AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity
 from mer_ros.audio.windows import Window
@@ -18,7 +18,7 @@ from mer_ros.msg import AudioEmbedding, AudioFeatures, EmotionArray
 from mer_ros.ros import backends, memory, qos
 from mer_ros.ros.audio_source import AudioSource
 from mer_ros.ros.conversions import embedding_to_message, features_to_message, to_message
-from mer_ros.ros.diagnostics import Finding
+from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.parameter_spec import Values
 from mer_ros.ros.parameters import AUDIO_CLASSIFIER_OPTIONS, AUDIO_EMOTION
@@ -29,6 +29,9 @@ UNREMARKABLE = (Continuity.CONTINUES, Continuity.START)
 
 BURST_S = 1.25
 """Sound of a burst of chunks that is all listened to."""
+
+BEHIND, LOOKED_AT = 0.1, 20
+"""Share of windows passed over from which diagnostics say so, and of how many it is taken."""
 
 PATIENCE_S = 0.5
 """What the windows before the newest may cost: nothing is gained by results that all come late."""
@@ -80,6 +83,7 @@ class AudioEmotion(EmotionNode):
         self._source: AudioSource | None = None
         self._worker: Worker[bool] | None = None
         self._arrivals = Arrivals()
+        self._seen, self._behind = AudioHealth(), ''
         super().__init__(NAME, AUDIO_EMOTION, **options)
 
     def check(self, values: Values) -> None:
@@ -97,6 +101,7 @@ class AudioEmotion(EmotionNode):
         activity.load()
         pipeline = AudioPipeline(classifier, activity, values.settings(AudioSettings))
         self._pipeline = pipeline
+        self._seen, self._behind = pipeline.health, ''
         self._publisher = self.create_publisher(EmotionArray, 'emotion/audio', qos.result())
         self._features_publisher = self.create_publisher(
             AudioFeatures, 'emotion/audio/features', qos.result()
@@ -184,8 +189,28 @@ class AudioEmotion(EmotionNode):
             started = ended
 
     def findings(self) -> Iterable[Finding]:
-        """Return why there is no sound, if so."""
-        return self._source.findings() if self._source is not None else ()
+        """Return why there is no sound, or not all of it is listened to, if so."""
+        if self._source is not None:
+            yield from self._source.findings()
+        self._look_back()
+        if self._behind:
+            yield Finding(Level.WARN, self._behind)
+
+    def _look_back(self) -> None:
+        """See, each few windows, whether too many of them were passed over."""
+        if self._pipeline is None:
+            return
+        health = self._pipeline.health
+        skipped = health.skipped - self._seen.skipped
+        complete = health.windows - self._seen.windows + skipped
+        if complete < LOOKED_AT:
+            return
+        self._seen, self._behind = health, ''
+        if skipped > BEHIND * complete:
+            self._behind = (
+                f'{skipped} of {complete} windows were passed over for newer ones: choose a faster '
+                'audio classifier or dtype, raise hop_s, or leave the node more of the processor'
+            )
 
     def figures(self) -> Mapping[str, object]:
         """Return counts, rates and names."""

@@ -44,6 +44,27 @@ def said(graph: Any, text: str) -> bool:
     return any(text in status.message for status in graph.statuses)
 
 
+def test_a_classifier_that_cannot_keep_up_is_told(graph: Any, monkeypatch: Any) -> None:
+    inform(graph, info())
+    node, results, publisher = start(graph, hop_s=0.1)
+    classify = node._pipeline.classify
+
+    def slowly(window: Any) -> Any:
+        time.sleep(0.3)
+        return classify(window)
+
+    monkeypatch.setattr(node._pipeline, 'classify', slowly)
+    for index in range(50):
+        publisher.publish(stamped(sound(0.1), START + index * NS // 10))
+        time.sleep(0.1)
+    values = graph.diagnosis(
+        lambda status, _: status.level == b'\x01' and 'were passed over' in status.message,
+        'windows passed over',
+    )
+    assert 'raise hop_s' in values['message']
+    assert results
+
+
 def test_windows_that_would_make_the_newest_late_are_not_waited_for() -> None:
     arrivals = Arrivals(lambda: 0.0)
     arrivals.add(4.0)

@@ -191,7 +191,7 @@ def test_our_terms_are_for_our_data_only(name: str, repository: Path, tmp_path: 
         parser = argparse.ArgumentParser()
         parser.add_argument('--data', type=Path)
         add_flags(parser, ours, data)
-        assert 'LicenseRef-of-your-data' in parser.format_help()
+        assert 'LicenseRef-of-your-data' in ''.join(parser.format_help().split())  # it is wrapped
         return terms_of(parser.parse_args(['--data', str(folder), *flags]), ours, data)
 
     assert found(data) == found(data / '../' / data.name) == ours
