@@ -11,6 +11,7 @@ from typing import Any
 
 from sensor_msgs.msg import Image
 
+from mer_ros.face.tracking import JUMP_NS
 from mer_ros.render.overlay import Scene, draw
 from mer_ros.ros import qos
 from mer_ros.ros.conversions import from_time
@@ -31,12 +32,10 @@ NEAR_NS = 500_000_000
 
 UNSEEN_S = 1.0
 """Without a fused face result to draw for this long, images are shown as they come; where results
-come more slowly, for twice their interval, but for no longer than LONGEST_S."""
+come more slowly, for twice their interval."""
 
-LONGEST_S = 5.0
-
-JUMP_NS = 1_000_000_000
-"""Images further back than this are of a new start, and no longer older than what was drawn."""
+PAUSE_S = 2.5
+"""What is longer than this between two results is a pause and no interval."""
 
 
 class DebugImage:
@@ -79,7 +78,8 @@ class DebugImage:
             if worker is None or nearest is None or abs(nearest - stamp_ns) > NEAR_NS:
                 return
             now_s = time.monotonic()
-            self._interval_s, self._offered_s = now_s - self._offered_s, now_s
+            passed_s, self._offered_s = now_s - self._offered_s, now_s
+            self._interval_s = passed_s if passed_s < PAUSE_S else 0.0
             if not self._due(nearest):
                 return
             image = self._images[nearest]
@@ -128,13 +128,15 @@ class DebugImage:
             worker = self._worker
             if self._images and stamp_ns < next(reversed(self._images)):
                 self._images.clear()
-            if stamp_ns < self._drawn_ns - JUMP_NS:
+            if (
+                stamp_ns < self._drawn_ns - JUMP_NS
+            ):  # a new start, and not older than what was drawn
                 self._drawn_ns = 0
             self._images[stamp_ns] = message
             while len(self._images) > KEPT_IMAGES:
                 self._images.popitem(last=False)
             # By the clock, not by stamps: results that are merely late are still to be drawn.
-            patience_s = max(UNSEEN_S, min(2.0 * self._interval_s, LONGEST_S))
+            patience_s = max(UNSEEN_S, 2.0 * self._interval_s)
             unseen = time.monotonic() - self._offered_s > patience_s
             due = unseen and self._due(stamp_ns)
         if due and worker is not None:

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import commands
 import cv2
 import numpy as np
 import psutil
@@ -29,19 +31,9 @@ from rclpy.serialization import deserialize_message
 from mer_ros.ros.conversions import from_message
 
 DOMAIN = str(1 + (os.getpid() * 7) % 100)
+mer = partial(commands.mer, DOMAIN)
 ROOT = Path(__file__).parents[2]
 EPSILON = 1e-4
-
-
-def mer(*words, **options):
-    return subprocess.Popen(
-        [sys.executable, '-m', 'mer_ros.cli.main', *map(str, words)],
-        env={**os.environ, 'ROS_DOMAIN_ID': DOMAIN},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
 
 
 def finished(process, seconds=120):

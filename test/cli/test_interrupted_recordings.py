@@ -6,14 +6,13 @@ import re
 import resource
 import signal
 import struct
-import subprocess
-import sys
 import threading
 import time
+from functools import partial
 
+import commands
 import pytest
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from commands import until
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
@@ -21,44 +20,9 @@ from sensor_msgs.msg import Image
 from mer_ros.cli.main import main
 
 DOMAIN = str(1 + (os.getpid() * 7 + 51) % 100)
+mer = partial(commands.mer, DOMAIN)
 SMALL = array.array('B', bytes(48 * 192))
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-
-@pytest.fixture
-def node():
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=int(DOMAIN))
-    node = rclpy.create_node('test_interrupted', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join(5)
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-
-
-def mer(*words, **options):
-    return subprocess.Popen(
-        [sys.executable, '-m', 'mer_ros.cli.main', *map(str, words)],
-        env={**os.environ, 'ROS_DOMAIN_ID': DOMAIN},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def until(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 class Pump:

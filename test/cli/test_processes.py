@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from commands import until
 
 from mer_ros.cli import processes
 from mer_ros.cli.errors import CommandError
@@ -24,15 +25,6 @@ STUBBORN = (
 
 def python(code):
     return [sys.executable, '-c', code]
-
-
-def until(condition, seconds=15.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_output_comes_line_by_line_under_the_name():

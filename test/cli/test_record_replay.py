@@ -3,17 +3,15 @@
 import array
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
-import rclpy
 from audio_common_msgs.msg import AudioInfo
+from commands import until
 from mer_ros.msg import EmotionArray
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
@@ -23,44 +21,10 @@ from sensor_msgs.msg import Image
 from mer_ros.cli.main import main
 
 DOMAIN = str(1 + (os.getpid() * 7 + 50) % 100)
+mer = partial(commands.mer, DOMAIN)
 START = 1_700_000_000
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-
-@pytest.fixture
-def node():
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=int(DOMAIN))
-    node = rclpy.create_node('test_bags', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join(5)
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-
-
-def mer(*words):
-    return subprocess.Popen(
-        [sys.executable, '-m', 'mer_ros.cli.main', *map(str, words)],
-        env={**os.environ, 'ROS_DOMAIN_ID': DOMAIN},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def until(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def image(index):
