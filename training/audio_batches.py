@@ -81,10 +81,9 @@ class Batches:
     def __init__(self, clips: Sequence[Clip], recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
         self._sounds = Sounds(clips, device)
-        self.speakers = sorted({(clip.corpus, clip.speaker) for clip in clips})
-        """With their corpora: one name in two corpora is two people."""
+        self.speakers = sorted({clip.speaker for clip in clips})
         emotions = np.eye(COUNT, dtype=np.float32)[[clip.label for clip in clips]]
-        voices = [self.speakers.index((clip.corpus, clip.speaker)) for clip in clips]
+        voices = [self.speakers.index(clip.speaker) for clip in clips]
         voices = np.eye(len(self.speakers), dtype=np.float32)[voices]
         self._targets = _on(device, np.concatenate([emotions, voices], axis=1))
         self._weights = _on(device, sampling_weights(clips).astype(np.float32))

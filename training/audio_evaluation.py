@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,6 @@ class WindowSet:
     labels: NDArray[np.int64]
     corpora: NDArray[np.str_]
     speakers: NDArray[np.str_]
-
-    @cached_property
-    def people(self) -> NDArray[np.str_]:
-        """(C,) str: the speaker; with the corpus where another one has a speaker of that name."""
-        pairs = list(zip(self.corpora.tolist(), self.speakers.tolist(), strict=True))
-        homes: dict[str, set[str]] = {}
-        for corpus, speaker in pairs:
-            homes.setdefault(speaker, set()).add(corpus)
-        return np.array([s if len(homes[s]) == 1 else f'{c}/{s}' for c, s in pairs])
 
 
 def windows(clips: Sequence[Clip], degrade: Callable[[Array], Array] | None = None) -> WindowSet:
@@ -171,8 +161,8 @@ def report(
         for name in np.unique(cut.corpora)
     }
     speakers = {
-        str(name): score(cut.labels[cut.people == name], table[cut.people == name])['uar']
-        for name in np.unique(cut.people)
+        str(name): score(cut.labels[cut.speakers == name], table[cut.speakers == name])['uar']
+        for name in np.unique(cut.speakers)
     }
     truth = cut.labels[cut.owner]
     single = {

@@ -79,8 +79,7 @@ def run(
     checkpoints = Checkpoints(args.work / f'{name}-state.pt', args.every, args.resume, labels)
     network = Training(recipe, batches, device).run(checkpoints)
     state = {'network': network.state_dict(), 'recipe': asdict(recipe), 'labels': labels}
-    heard_names = sorted({speaker for _, speaker in batches.speakers})
-    write(state | {'speakers': heard_names}, args.work / f'{name}.pt')
+    write(state | {'speakers': batches.speakers}, args.work / f'{name}.pt')
     if unheard:
         found = answers(network, unheard, recipe, device, labels)
         found.write(args.work / f'{name}.npz')

@@ -93,9 +93,9 @@ def beside(fold: Fold, voice: Voice, heard: str) -> Table:
     windows = [np.flatnonzero(truth.owner == clip) for clip in range(truth.labels.size)]
     rng = np.random.default_rng(_SEED)
     if heard == 'earlier':
-        for person in np.unique(truth.people):
+        for speaker in np.unique(truth.speakers):
             memory = Adaptation(voice)
-            for clip in rng.permutation(np.flatnonzero(truth.people == person)):
+            for clip in rng.permutation(np.flatnonzero(truth.speakers == speaker)):
                 answers[windows[clip]] = memory.adapt(fold.probabilities[windows[clip]])
                 memory.add(fold.probabilities[windows[clip]], 0)
     elif heard != 'nothing':
@@ -113,7 +113,7 @@ def _drawn(rng: np.random.Generator, kept: NDArray[np.bool_]) -> NDArray[np.int6
 
 
 def _own(truth: WindowSet, clip: int) -> NDArray[np.bool_]:
-    own = truth.people == truth.people[clip]
+    own = truth.speakers == truth.speakers[clip]
     own[clip] = False
     return np.asarray(own)
 
@@ -127,10 +127,10 @@ def _same(rng: np.random.Generator, truth: WindowSet, clip: int) -> NDArray[np.i
 
 
 def _other(rng: np.random.Generator, truth: WindowSet, clip: int) -> NDArray[np.int64]:
-    others = (truth.corpora == truth.corpora[clip]) & (truth.people != truth.people[clip])
+    others = (truth.corpora == truth.corpora[clip]) & (truth.speakers != truth.speakers[clip])
     if not others.any():
         return np.zeros(0, np.int64)
-    return _drawn(rng, truth.people == rng.choice(truth.people[others]))
+    return _drawn(rng, truth.speakers == rng.choice(truth.speakers[others]))
 
 
 def _two(rng: np.random.Generator, truth: WindowSet, clip: int) -> NDArray[np.int64]:

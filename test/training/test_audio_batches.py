@@ -199,18 +199,3 @@ def test_the_prior_is_how_often_a_class_is_drawn_and_never_zero() -> None:
     some = prior([clip for clip in clips if clip.label != 3])
     assert some[3] == pytest.approx(1e-4, rel=1e-3)
     assert some.sum() == pytest.approx(1.0)
-
-
-@pytest.mark.usefixtures('small_noises')
-def test_one_name_in_two_corpora_is_two_people() -> None:
-    import torch
-    from audio_batches import Batches
-    from audio_corpora import Clip
-    from audio_recipe import Recipe
-
-    sound = np.ones(16000, np.int16), np.ones(31, np.float16)
-    people = (('b', '1'), ('a', '1'), ('a', '2'), ('a', '1'))
-    clips = [Clip(corpus, name, 0, 'one', *sound) for corpus, name in people]
-    batches = Batches(clips, Recipe(batch=4), torch.device('cpu'))
-    assert batches.speakers == [('a', '1'), ('a', '2'), ('b', '1')]
-    assert batches.draw()[2].shape == (4, 3)

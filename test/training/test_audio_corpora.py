@@ -34,6 +34,24 @@ def test_the_words_and_the_form_of_the_commands_are_read(tmp_path: Path) -> None
     assert (first.samples.size, second.samples.size) == (8000, 5000)
 
 
+def test_one_name_in_two_corpora_is_two_people_all_through_training(tmp_path: Path) -> None:
+    import torch
+    from audio_batches import Batches
+    from audio_corpora import load
+    from audio_evaluation import windows
+    from audio_recipe import Recipe
+
+    recording(tmp_path / 'a.wav', 24000)
+    rows = ['one,a.wav,1,fear', 'two,a.wav,1,fear', 'two,a.wav,2,fear']
+    (tmp_path / 'labels.csv').write_text(HEADER + '\n'.join(rows))
+
+    clips = load(tmp_path, tmp_path)
+
+    assert [clip.speaker for clip in clips] == ['one/1', 'two/1', '2']
+    assert len(Batches(clips, Recipe(batch=4), torch.device('cpu')).speakers) == 3
+    assert windows(clips).speakers.tolist() == ['one/1', 'two/1', '2']
+
+
 @pytest.mark.parametrize(
     ('text', 'said'),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,29 +56,6 @@ def test_a_voice_heard_before_is_understood_better_and_another_does_not_help() -
     assert means['neutral'] > means['nothing'] + 0.05
     assert means['other'] < means['two'] < means['earlier']
     assert np.array_equal(beside(fold, voice, 'nothing'), fold.probabilities)
-
-
-def test_a_voice_of_that_name_in_another_corpus_is_another_voice() -> None:
-    from audio_evaluation import report
-    from audio_voices import KINDS, Fold, beside, fit
-
-    logits, truth = answered(1, 1.5)
-    here = np.array([name.replace('s3', 's0').replace('s4', 's1') for name in truth.speakers])
-    shared = replace(truth, speakers=here)
-    assert set(shared.people) == {'one/s0', 'one/s1', 's2', 'two/s0', 'two/s1', 's5'}
-    assert set(report(logits, shared, 1.0)['speakers']) == set(shared.people)
-    assert np.array_equal(truth.people, truth.speakers)
-    voice = fit([Fold(softmax(logits), truth)], strength=0.8)
-    for kind in KINDS:
-        if kind == 'earlier':
-            continue  # in another order of people, which is the order of chance
-        apart, together = (beside(Fold(softmax(logits), t), voice, kind) for t in (truth, shared))
-        np.testing.assert_allclose(together, apart, err_msg=kind)
-    alone = replace(truth, speakers=np.full(truth.speakers.shape, 's'))
-    assert not np.array_equal(
-        beside(Fold(softmax(logits), alone), voice, 'earlier'),
-        beside(Fold(softmax(logits), replace(alone, corpora=here)), voice, 'earlier'),
-    )
 
 
 def test_faces_are_fused_with_windows_of_their_emotion(shared_data: Path) -> None:
