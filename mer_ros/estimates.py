@@ -44,7 +44,8 @@ class Evidence:
         modality: FACE or AUDIO.
         stamp_ns: stamp of the face or audio array it came from.
         probabilities: (7,) float32, calibrated, sums to 1.
-        reliability: 0..1, after decay by staleness.
+        reliability: 0..1, after staleness; a voice's also after what its agreement with the face
+            leaves of it, a face's after the discount of a mouth that talks.
         weight: share in the decision, 0..1; the weights of one estimate sum to 1 (or are all 0).
     """
 
@@ -99,7 +100,8 @@ class EstimateArray:
         frame_id: the image's frame (face and fused), the chunk's (audio).
         modalities: bits of the evidence in this array.
         models: for example ``('face:haar+lite@1.0',)``.
-        window_ns: audio evidence covers [stamp - window, stamp]; 0 for face.
+        window_ns: audio evidence covers [stamp - window, stamp], in a fused array of its own stamp;
+            0 for face.
         image_width: pixels of the source image; 0 for audio.
         image_height: pixels of the source image; 0 for audio.
         estimates: one for each subject.

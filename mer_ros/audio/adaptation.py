@@ -2,8 +2,8 @@
 
 Some voices sound angry, sad or flat to a classifier whatever they show. The mean of its logarithms
 over what a voice has said, beside that mean over voices it was tried on, says by how much; a part
-of the difference is taken off each answer. It is seven numbers of whoever spoke, too few to tell
-people apart.
+of the difference is taken off each answer. It is seven numbers of whoever spoke, and as many for
+each window that still waits to count, too few to tell people apart.
 """
 
 from __future__ import annotations

@@ -64,6 +64,9 @@ def mfcc(samples: Samples, count: int = MFCC_COUNT) -> Samples:
 
     Returns:
         (count, n // 160) float32: orthonormal DCT-II of :func:`log_mel`.
+
+    Raises:
+        ValueError: less than 400 samples.
     """
     return np.asarray(dct(log_mel(samples), axis=0, norm='ortho')[:count], np.float32)
 

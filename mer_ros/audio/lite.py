@@ -62,6 +62,7 @@ class LiteAudioClassifier:
         Raises:
             AudioError: not loaded, or windows of another shape.
             ModelError: the network failed.
+            ValueError: windows of less than 400 samples.
         """
         if self._model is None:
             raise AudioError('the audio classifier is not loaded; call load() first')

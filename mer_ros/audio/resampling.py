@@ -6,7 +6,7 @@ input sample, so stamps need no correction; an output merely appears 2 ms later 
 the slower rate), when the input it needs is there.
 
 A rate in no simple ratio to 16 kHz (47,999 Hz: 16,000 to 47,999) would need a filter of millions
-of taps. It is taken as the nearest of the simple ones (1 to 3, 21 ppm off; at most some 300), and
+of taps. It is taken as the nearest of the simple ones (1 to 3, 21 ppm off; at most 250), and
 whoever keeps the time allows for that by :meth:`Resampler.duration_ns`.
 """
 

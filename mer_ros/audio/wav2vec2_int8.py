@@ -4,8 +4,8 @@ The weights of the linear layers are int8, one scale for each output; what goes 
 quantised as it comes (dynamically). The convolutions and the head stay in float32: in 8 bits the
 convolutions saved 15 of 158 ms and changed the label of 2.9 % of the windows instead of 0.8 %
 (``python -m benchmarks.wav2vec2_agreement``). ONNX Runtime multiplies 8 bits on every CPU (AVX2,
-AVX-512, VNNI, NEON), fuses what lies between, and needs neither torch nor the float32 weights once
-the file is written.
+AVX-512, VNNI, NEON), fuses what lies between, and loads neither torch nor the float32 weights once
+the file is written (their file must stay: the copy is named by its hash).
 
 A hop with its 1 s window takes 176 ms on two cores of an AMD EPYC that has AVX2 only, and 473 ms
 where transformers runs the network in float32; 313 and 748 ms on one (``mer benchmark audio

@@ -4,10 +4,10 @@ The parameters are fitted on another table, or on the other folds of the same on
 voices are trusted and how the faces are biased is then estimated from the clips themselves,
 without their labels: from the clips before in a stream of all people, one after another
 (``running``, what the node does), or from all clips, later ones included (``recording``);
-docs/fusion.md. Prints one JSON line with both.
+docs/fusion.md. Prints one JSON line with both, and with neither.
 
 A stream has its clips in a random order, since a table that is sorted by label would tell what
-comes next. Its scores are means over those of :data:`ORDERS` streams, their standard deviation is
+comes next. Its scores are means over those of ten streams, their standard deviation is
 ``spread``; ends of intervals and calibration are means as well. Confusion and the report are of
 the first stream.
 """

@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('-o', '--output', type=Path, required=True, metavar='BAG', help='a folder')
     parser.add_argument(
-        'topics', nargs='*', help='what to record (default: all but the debug image)'
+        'topics',
+        nargs='*',
+        help='what to record (default: all but the debug image and the embeddings of faces and '
+        'voices)',
     )
     parser.add_argument(
         '-s', '--storage', choices=('mcap', 'sqlite3'), default='mcap', help='default: mcap'

@@ -21,6 +21,9 @@ from mer_ros.cli.stopping import Stop
 if TYPE_CHECKING:
     from mer_ros.ros.player import Player
 
+SILENCE_S = 2.0
+"""A longer wait for the first message is announced."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -65,6 +68,13 @@ def run(args: argparse.Namespace) -> int:
                 f'{player.subscribers()} subscriptions',
                 file=sys.stderr,
             )
+            # Topics may have been left out, and a damaged bag may say that it began years before.
+            if player.silence_s / args.rate > SILENCE_S:
+                print(
+                    'mer replay: the first message comes '
+                    f'{player.silence_s / args.rate:.0f} s from now',
+                    file=sys.stderr,
+                )
             player.play(lambda: not stop.asked)
             if not stop.asked:
                 player.await_delivery()

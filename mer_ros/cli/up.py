@@ -54,8 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rate',
         type=within(0.05, 50),
-        help='speed of a file (default: as in the parameter file); at another than 1.0 the nodes '
-        'follow its /clock',
+        help='speed of a file (default: as in the parameter file); given here and not 1.0, the '
+        'nodes follow its /clock (a parameter file with a rate has to set publish_clock and '
+        'use_sim_time as well)',
     )
     parser.add_argument('--namespace', default='', help='namespace of all nodes')
     parser.add_argument(

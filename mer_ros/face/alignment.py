@@ -59,7 +59,7 @@ def to_crop(detection: Detection, size: int, margin: float = BOX_MARGIN) -> NDAr
         margin: added around a box without landmarks, as a share of its longer side.
 
     Raises:
-        FaceError: the face has no size.
+        FaceError: the face has no size, or its landmarks coincide.
     """
     if detection.landmarks is not None:
         return similarity(detection.landmarks, TEMPLATE * np.float32(size))
@@ -84,7 +84,7 @@ def crop(
         margin: see :func:`to_crop`.
 
     Raises:
-        FaceError: the face has no size.
+        FaceError: the face has no size, or its landmarks coincide.
     """
     matrix = to_crop(detection, size, margin).astype(np.float64)
     gray, matrix = _shrunk(gray, matrix, size)

@@ -57,12 +57,15 @@ class FusionSettings:
         1.0, 0.0, 1.0,
         'How far both thresholds follow the reliability towards chance (1/7): 0 = not at all.',
     )  # fmt: skip
-    dwell_s: float = _number(0.3, 0.0, 10.0, 'Shortest time a label is held.')
+    dwell_s: float = _number(0.3, 0.0, 10.0, 'Shortest time a label is held, UNKNOWN apart.')
     unknown_below: float = _number(
         0.02, 0.0, 1.0, 'Below this smoothed reliability the label is UNKNOWN.'
     )
     neutral_bias: float = _number(
-        0.0, -5.0, 5.0, 'Added to the log probability of NEUTRAL before the decision; 0 = off.'
+        0.0,
+        -5.0,
+        5.0,
+        'Added to the log probability of NEUTRAL, in what is published too; 0 = off.',
     )
     forget_s: float = _number(
         3.0, 0.1, 600.0, 'What was known of a subject is dropped after this long out of sight.'

@@ -52,8 +52,8 @@ def create(task: str, name: str, **options: Any) -> Any:
     """Make a backend; its ``load()`` is left to the caller.
 
     Args:
-        task: ``face_detector``, ``face_classifier``, ``audio_classifier`` or
-            ``speech_activity``.
+        task: ``face_detector``, ``face_classifier``, ``face_landmarks``, ``face_embedder``,
+            ``audio_classifier`` or ``speech_activity``.
         name: one of :func:`names`.
         options: passed to the class.
 

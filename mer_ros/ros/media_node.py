@@ -148,6 +148,8 @@ class MediaSource(EmotionNode):
             self._end(1)
             return
         except Exception as error:  # noqa: BLE001 - logged and counted; a thread has no caller
+            if not self.context.ok():  # Ctrl-C between looking and publishing
+                return
             self.failed(error)
             # A fault is shown for some seconds only, and nothing is played from here on.
             self.trouble = (

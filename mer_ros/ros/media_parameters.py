@@ -67,7 +67,11 @@ MEDIA_PARAMETERS: tuple[ParameterSpec, ...] = (
         minimum=0.0,
         maximum=600.0,
     ),
-    ParameterSpec('exit_at_end', False, 'Ends the process when the file has come to its end.'),
+    ParameterSpec(
+        'exit_at_end',
+        False,
+        'Ends the process when the file has come to its end, and with status 1 when it fails.',
+    ),
     ParameterSpec(
         'retry_period',
         2.0,

@@ -46,8 +46,8 @@ FACE_BACKEND_OPTIONS = (
     ParameterSpec(
         'threads',
         0,
-        'CPU threads of the detector and the classifier; 0 leaves it to them (haar as OpenCV has '
-        'it, the others two where there are two cores).',
+        'CPU threads of the detector and the classifier, where they have the option (haar has not: '
+        'OpenCV decides); 0 leaves it to them (two where there are two cores).',
         minimum=0,
         maximum=16,
     ),
@@ -61,7 +61,7 @@ FACE_EMOTION: tuple[ParameterSpec, ...] = (
     ParameterSpec(
         'max_rate',
         0.0,
-        'Images looked at per second of stamps, at most; 0 takes every one.',
+        'Images looked at per second of stamps, at most; 0 takes all it can.',
         minimum=0.0,
         maximum=1000.0,
         dynamic=True,
@@ -119,8 +119,8 @@ AUDIO_CLASSIFIER_OPTIONS = (
     ParameterSpec(
         'dtype',
         'auto',
-        'Numbers that the classifier wav2vec2 computes in; auto takes the fastest that agrees '
-        'with float32 here.',
+        'Numbers that the classifier wav2vec2 computes in; auto takes bfloat16 where the processor '
+        'or GPU has it and else int8, if that agrees with float32 here, and else float32.',
         choices=('auto', 'bfloat16', 'int8', 'float32'),
     ),
     ParameterSpec(

@@ -86,6 +86,7 @@ class Player:
             ) from error
         self._publishers: dict[int, Any] = {}
         self._connections: list[Connection] = []
+        self._first_ns = 0
         for connection in self._reader.connections:
             if playback.plays(connection.topic):
                 self._advertise(connection)
@@ -100,6 +101,11 @@ class Player:
     def duration_s(self) -> float:
         """Return how long the bag is, in its own seconds."""
         return float(self._reader.duration) * 1e-9
+
+    @property
+    def silence_s(self) -> float:
+        """Return how long after the bag's start the first message comes, in its own seconds."""
+        return float(self._first_ns - self._reader.start_time) * 1e-9
 
     def subscribers(self) -> int:
         """Return how many subscriptions there are to what is played."""
@@ -161,11 +167,13 @@ class Player:
             raise NodeError(f'{path} has nothing to play; {held}{more}')
         messages = self._messages()
         with closing(messages):
-            if next(messages, None) is None:
+            first = next(messages, None)
+            if first is None:
                 wanted = ', '.join(sorted({each.topic for each in self._connections}))
                 raise NodeError(
                     f'{path} has no messages to play on {wanted}{more or "; record it again"}'
                 )
+            self._first_ns = first[1]
 
     def _play_once(self, running: Callable[[], bool]) -> None:
         start_ns = self._reader.start_time

@@ -117,6 +117,18 @@ def test_a_bag_of_results_only_says_how_to_play_them(tmp_path, capsys):
     assert '--all' not in err
 
 
+def test_a_long_wait_for_the_first_message_is_told(tmp_path, capsys):
+    bag = write_bag(tmp_path / 'bag', count=3)
+    metadata = bag / 'metadata.yaml'
+    text = metadata.read_text()
+    assert str(START_NS) in text
+    metadata.write_text(text.replace(str(START_NS), str(START_NS - 300 * 10**9)))
+    assert main(['replay', str(bag), '--wait', '0', '--rate', '100']) == 0
+    assert 'the first message comes 3 s from now' in capsys.readouterr().err
+    assert main(['replay', str(bag), '--wait', '0', '--rate', '1000']) == 0
+    assert 'comes' not in capsys.readouterr().err
+
+
 def test_what_is_no_bag_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / 'file.mcap').write_bytes(b'not a bag')
     (tmp_path / 'folder').mkdir()
