@@ -31,6 +31,16 @@ def uniform() -> Vector:
     return np.full(COUNT, 1.0 / COUNT, np.float32)
 
 
+def are_distributions(table: NDArray[np.floating], count: int) -> bool:
+    """Return whether a table is (count, 7), finite and not negative, its rows summing to 1."""
+    return bool(
+        table.shape == (count, COUNT)
+        and np.isfinite(table).all()
+        and (table >= 0.0).all()
+        and (np.abs(table.sum(axis=1, dtype=np.float64) - 1.0) <= 1e-3).all()
+    )
+
+
 def no_points() -> Vector:
     """Return the (0, 2) float32 array that stands for "no landmarks"."""
     return np.zeros((0, 2), np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from mer_ros.audio.adaptation import HOP_S, LAG_S, Adaptation
 from mer_ros.audio.chunk import AudioError, Samples
 from mer_ros.audio.classification import AudioClassifier, with_embeddings
-from mer_ros.emotions import COUNT
+from mer_ros.estimates import are_distributions
 from mer_ros.models.card import Voice
 
 
@@ -94,9 +94,9 @@ class Answering:
         return self._checked(self._classifier.classify(batch), len(batch))
 
     def _checked(self, answers: Samples, count: int) -> Samples:
-        if answers.shape != (count, COUNT) or not np.isfinite(answers).all():
+        if not are_distributions(answers, count):
             raise AudioError(
                 f'audio classifier {self._classifier.name!r} gave {answers.shape} values that '
-                'are no probabilities; check it with `mer models verify`'
+                'are no probabilities (7 that sum to 1); check it with `mer models verify`'
             )
         return answers

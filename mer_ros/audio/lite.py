@@ -8,11 +8,15 @@ import numpy as np
 
 from mer_ros.audio.chunk import AudioError, Samples
 from mer_ros.audio.log_mel import log_mel
+from mer_ros.emotions import COUNT
 from mer_ros.estimates import uniform
 from mer_ros.models import store
 from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard, Voice
 from mer_ros.models.session import OnnxModel
+
+WINDOW = 16_000
+"""Samples of the usual second."""
 
 
 class LiteAudioClassifier:
@@ -52,6 +56,8 @@ class LiteAudioClassifier:
         path = self._path or store.find('audio_lite')
         card = ModelCard.read(path)
         model = OnnxModel(path, self._threads)
+        silence = log_mel(np.zeros(WINDOW, np.float32))
+        model.check({'logmel': np.stack([silence] * 2)}, 'logits', COUNT)
         self._temperature, self.version, self.prior = card.temperature, card.version, card.prior
         self.clip_temperature, self.voice = card.clip_temperature, card.voice
         self._model = model

@@ -43,7 +43,10 @@ def labels(config: dict[str, Any]) -> tuple[str, ...]:
         ModelError: the configuration does not name the eight classes of the checkpoint.
     """
     table = config.get('id2label') or {}
-    words = tuple(str(table[key]).lower() for key in sorted(table, key=int))
+    try:
+        words = tuple(str(table[key]).lower() for key in sorted(table, key=int))
+    except (TypeError, ValueError, IndexError):  # a list, or keys that are no numbers
+        words = tuple(str(word).lower() for word in table)
     if sorted(words) != sorted(RAVDESS_ORDER):
         raise ModelError(
             f'the checkpoint names its classes {list(words)}, not {sorted(RAVDESS_ORDER)}; '

@@ -34,6 +34,9 @@ from mer_ros.models.errors import ModelError
 
 FRAME_NS = 33_333_333
 FRAMES = 60
+ROOM = 200_000_000
+"""Bytes that the images of a film may take."""
+
 Way = Callable[[int], object]
 
 
@@ -64,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         image = frames[index % len(frames)]
         found.append(len(pipeline.process(image, index * FRAME_NS).estimates))
 
-    result = timing.compare(ours, _references(args.classifier, frames), args.runs)
+    result = timing.compare(ours, _references(args.classifier, frames, args.threads), args.runs)
     result |= {
         'models': list(pipeline.models),
         'image': f'{frames[0].shape[1]}x{frames[0].shape[0]}',
@@ -91,7 +94,10 @@ def _frames(source: Path | None) -> list[NDArray[np.uint8]]:
     try:
         # No more is decoded than is used: a film may be long, and a webcam has no end.
         pictures = (item.image_bgr for item in opened if isinstance(item, VideoFrame))
-        images = list(itertools.islice(pictures, FRAMES * 5))
+        images = list(itertools.islice(pictures, 1))
+        if images:
+            more = min(FRAMES * 5, ROOM // images[0].nbytes)
+            images += itertools.islice(pictures, max(more - 1, 0))
     finally:
         opened.close()
     if not images:
@@ -99,11 +105,13 @@ def _frames(source: Path | None) -> list[NDArray[np.uint8]]:
     return images
 
 
-def _references(classifier: str, frames: list[NDArray[np.uint8]]) -> dict[str, Way]:
+def _references(
+    classifier: str, frames: list[NDArray[np.uint8]], threads: int | None
+) -> dict[str, Way]:
     ways: dict[str, Way] = {}
     if importlib.util.find_spec('deepface') is not None:
         ways |= _deepface(frames)
-    plain = registry.create('face_classifier', classifier)
+    plain = _backend('face_classifier', classifier, threads)
     plain.load()
     cascade = cv2.CascadeClassifier(str(store.find('haar')))
 

@@ -84,7 +84,7 @@ def one_loop(source: str, parameters: dict[str, Any], seconds: float) -> dict[st
     from mer_ros.fusion.settings import FusionSettings
     from mer_ros.media.opener import open_source
     from mer_ros.media.sources import AudioBlock
-    from mer_ros.models import registry
+    from mer_ros.models import registry, store
     from mer_ros.ros.playout import in_due_order
     from mer_ros.ros.read_ahead import ReadAhead
 
@@ -98,7 +98,7 @@ def one_loop(source: str, parameters: dict[str, Any], seconds: float) -> dict[st
     for each in (face, classifier, activity):
         each.load()
     audio = AudioPipeline(classifier, activity)
-    engine = FusionEngine(FusionSettings(), ParameterTable.read())
+    engine = FusionEngine(FusionSettings(), ParameterTable.read(store.find('fusion')))
     latencies: list[float] = []
     results = 0
     busy = time.process_time()

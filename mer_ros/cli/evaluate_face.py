@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,15 @@ def read(path: Path, which: str) -> LabelledFaces:
                 labels = _array(content, 'labels', path)
             else:
                 labels = majority(_array(content, 'ferplus_votes', path))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        AttributeError,
+        TypeError,
+    ) as error:
         reason = ' '.join(str(error).split())
         raise CommandError(f'cannot read {path}: {reason}; --data is an .npz file') from error
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:

@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument(
         '--timeout', type=positive, default=30.0, metavar='S', help='seconds without data (30)'
     )
+    pulling.add_argument(
+        '--force',
+        action='store_true',
+        help='fetch also what somebody put there by hand, and replace it',
+    )
     checking = actions.add_parser('verify', help='check the SHA-256 of what is there')
     checking.add_argument('names', nargs='*', metavar='NAME', help='default: all that is there')
 
@@ -104,7 +109,7 @@ def _pull(args: argparse.Namespace) -> int:
         catalogue.entry(name)  # a misspelt last name shall not come out after a gigabyte
     for name in args.names:
         with _Meter() as meter:
-            path = pull(name, meter.show, args.to, args.timeout)
+            path = pull(name, meter.show, args.to, args.timeout, args.force)
         print(f'{name}: {path}')
     return 0
 

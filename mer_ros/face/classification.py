@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.emotions import COUNT
+from mer_ros.estimates import are_distributions
 from mer_ros.models.errors import ModelError
 
 
@@ -38,10 +38,16 @@ def scores_of(classifier: FaceClassifier, crops: NDArray[np.uint8]) -> FaceScore
     """
     scores = classifier.classify(crops)
     table = scores.probabilities
-    if table.shape != (len(crops), COUNT) or not np.isfinite(table).all():
+    if not are_distributions(table, len(crops)):
         raise ModelError(
             f'face classifier {classifier.name!r} gave {table.shape} values that are no '
-            'probabilities; check its model (`mer models verify`) or mend the backend'
+            'probabilities (7 that sum to 1); check its model (`mer models verify`) or mend the '
+            'backend'
+        )
+    if np.shape(scores.face_score) != (len(crops),):
+        raise ModelError(
+            f'face classifier {classifier.name!r} gave {np.shape(scores.face_score)} face scores '
+            f'for {len(crops)} faces; mend the backend: one each, nan where it has none'
         )
     return scores
 

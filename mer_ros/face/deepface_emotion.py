@@ -59,7 +59,11 @@ class DeepFaceClassifier:
                 f'{weights} takes {net.inputs}, not (N, 48, 48, 1): it is not the emotion network '
                 'of deepface; delete that file and run `mer models pull deepface`'
             )
-        card = ModelCard.path_of(weights.resolve())
+        name = next(iter(net.inputs))
+        net.check({name: np.zeros((2, 48, 48, 1), np.float32)}, net.outputs[0], COUNT)
+        card = ModelCard.path_of(weights)
+        if not card.is_file():  # beside what a link points to
+            card = ModelCard.path_of(weights.resolve())
         version, temperature = '1.0', 1.0  # of the release that the file is published in
         if card.is_file():
             read = ModelCard.read(card)
@@ -67,7 +71,7 @@ class DeepFaceClassifier:
             version, temperature = read.version, read.temperature
         self._temperature = self._temperature or temperature
         self.version = version
-        self._input = next(iter(net.inputs))
+        self._input = name
         self._net = net
 
     def classify(self, crops: NDArray[np.uint8]) -> FaceScores:

@@ -77,5 +77,5 @@ class Gallery:
             for name, seen in self._seen.items()
             if name not in taken
         }
-        best = max(likely, key=lambda name: likely[name], default=None)
-        return best if best is not None and likely[best] >= self._least_similarity else None
+        likely = {name: alike for name, alike in likely.items() if alike >= self._least_similarity}
+        return max(likely, key=lambda name: likely[name], default=None)

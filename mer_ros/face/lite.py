@@ -52,6 +52,8 @@ class LiteFaceClassifier:
                 f'{path} must take images (N, 1, S, S) and give logits (N, 7), but takes '
                 f'{net.inputs} and gives {net.outputs}'
             )
+        nothing = np.zeros((2, 1, shape[3], shape[3]), np.float32)
+        net.check({'images': nothing}, 'logits', COUNT)
         self.version = card.version
         self.prior = card.prior
         self.crop_size = shape[3]

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from mer_ros.face.detection import Detection
 from mer_ros.face.pose import head_pose
 
+SIDE = 48
+"""Of the crops that the ranges below were fitted on; sharpness and contrast depend on it."""
+
 
 @dataclass(frozen=True)
 class FaceQuality:
@@ -53,9 +56,12 @@ def assess(
 
     Args:
         detection: the face.
-        crop: (S, S) uint8 grey, as it was classified.
+        crop: (S, S) uint8 grey, as it was classified; judged at 48 pixels where S is more.
         face_score: P(face) of the classifier, nan where it has none.
     """
+    if crop.shape[0] > SIDE:
+        shrunk = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        crop = np.asarray(shrunk, np.uint8)
     pixels = math.sqrt(max(0.0, float(detection.box[2]) * float(detection.box[3])))
     return FaceQuality(
         size=_log_ramp(pixels, 3.0, 28.0),

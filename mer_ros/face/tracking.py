@@ -18,7 +18,10 @@ from mer_ros.face.detection import Detection
 JUMP_NS = 1_000_000_000
 """A stamp further back begins anew (a looped bag); less is jitter, or a clock being set."""
 
-_FORBIDDEN = 1e3
+_UNMATCHED = 2.0
+"""Cost of a face without its track: more than any one match, less than two bad ones, so that a
+face that stands still keeps its name when one beside it goes and another comes."""
+
 _VELOCITY_S = 0.3  # time constant of the estimate of motion
 _SLOWEST_NS = 5_000_000_000  # after longer somebody else may stand there
 
@@ -161,7 +164,7 @@ class Tracker:
         distance = apart / np.maximum((size + other) / 2, 1e-6)
         alike = np.minimum(size, other) / np.maximum(np.maximum(size, other), 1e-6)
         same = (overlap >= self._min_overlap) | ((distance <= self._max_distance) & (alike >= 0.6))
-        cost = np.where(same, 1.0 - overlap + distance, _FORBIDDEN)
+        cost = np.where(same, 1.0 - overlap + distance, _UNMATCHED)
         rows, columns = linear_sum_assignment(cost)
         return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if same[r, c]}
 

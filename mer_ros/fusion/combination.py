@@ -93,6 +93,10 @@ def state(estimate: Estimate, stamp_ns: int, factor: float) -> Statement | None:
             f'{estimate.subject_id}: probabilities sum to {total:g}, not 1: '
             'mend the classifier that sent them'
         )
+    if estimate.label != UNKNOWN and not 0 <= estimate.label < COUNT:
+        raise FusionError(
+            f'{estimate.subject_id}: label {estimate.label} is none: mend the node that sent it'
+        )
     if estimate.label == UNKNOWN or reliability * factor <= 0.0:
         return None
     return Statement(stamp_ns, table, reliability * factor)

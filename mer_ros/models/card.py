@@ -77,8 +77,8 @@ class ModelCard:
         Raises:
             ModelError: it is not there, not JSON, or a field is missing or impossible.
         """
-        path = cls.path_of(path)
         try:
+            path = cls.path_of(path)
             fields = json.loads(path.read_text(encoding='utf-8'))
         except (OSError, ValueError) as error:
             raise ModelError(

@@ -20,6 +20,7 @@ def pull(
     progress: Progress | None = None,
     folder: Path | None = None,
     timeout: float = 30.0,
+    force: bool = False,
 ) -> Path:
     """Make sure that a model is there and whole, fetching what is missing or damaged.
 
@@ -28,6 +29,7 @@ def pull(
         progress: called with (file name, bytes there, bytes in all or 0).
         folder: where to; by default ``MER_MODEL_DIR`` if set, else the user's cache.
         timeout: seconds without data until an attempt is given up.
+        force: fetch also what is there and cannot be checked, and replace it.
 
     Returns:
         The model's file, or folder.
@@ -44,9 +46,9 @@ def pull(
         expected = store.expected_digest(entry, file, target) if target.is_file() else ''
         if expected and integrity.known_digest(target) == expected:
             continue
+        if target.is_file() and not expected and not force:
+            continue  # put there by hand, and nothing is known that it should be
         if offline():
-            if target.is_file() and not expected:
-                continue  # put there by hand, and nothing is known that it should be
             raise ModelError(
                 f'MER_OFFLINE is set, so {name!r} is not pulled: unset it, or put '
                 f'{file.filename} into {home}'

@@ -88,6 +88,27 @@ class OnnxModel:
             raise ModelError(f'{self._title} failed: {_first_line(error)}') from error
         return dict(zip(self.outputs, values, strict=True))
 
+    def check(self, inputs: Mapping[str, Tensor], output: str, width: int) -> None:
+        """Run once, which also warms up, and look at the shape of an output.
+
+        Args:
+            inputs: as for :meth:`run`, N at once.
+            output: its name.
+            width: numbers that it must have for each of the N.
+
+        Raises:
+            ModelError: the graph does not take them, or gives something else.
+        """
+        count = len(next(iter(inputs.values())))
+        found = self.run(inputs).get(output)
+        if found is None or found.shape != (count, width):
+            shape = 'nothing' if found is None else found.shape
+            raise ModelError(
+                f'{self._where} must give {output} {(count, width)} for {count} inputs, but gives '
+                f'{shape} (its outputs are {", ".join(self.outputs)}); it is not the model this '
+                'backend was written for'
+            )
+
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__

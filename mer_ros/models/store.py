@@ -63,12 +63,19 @@ def locate(name: str) -> Path | None:
     """Return where a model lies, unchecked, or None.
 
     Raises:
-        ModelError: no model has that name.
+        ModelError: no model has that name, or a folder may not be looked into.
     """
     entry = catalogue.entry(name)
     for place in _places(entry):
         home = place / entry.folder
-        if all((home / file.filename).is_file() for file in entry.files):
+        try:
+            whole = all((home / file.filename).is_file() for file in entry.files)
+        except OSError as error:
+            raise ModelError(
+                f'cannot look for {name!r} in {home}: {error.strerror}; let this user read that '
+                'folder, or set MER_MODEL_DIR to another'
+            ) from error
+        if whole:
             return home if entry.folder else home / entry.files[0].filename
     return None
 
@@ -136,14 +143,15 @@ def expected_digest(entry: ModelEntry, file: ModelFile, path: Path) -> str:
 def _places(entry: ModelEntry) -> Iterator[Path]:
     """Yield where a model may lie; the user's folders only when they are come to.
 
-    An embedded network may be replaced, by one trained on data of the user's own: in the folder
-    that was named for it, not in the cache, where an old file would go unnoticed.
+    What is embedded may be replaced, by a network trained on data of the user's own or by the
+    fusion's parameters for it: in the folder that was named for it, not in the cache, where an old
+    file would go unnoticed.
     """
     if entry.package:
         yield from _package_folders(entry.package)
         return
     own: tuple[Path, ...] = ()
-    if entry.embedded and entry.files[0].filename.endswith('.onnx'):
+    if entry.embedded:
         with contextlib.suppress(ModelError):
             own = folders() if os.environ.get('MER_MODEL_DIR', '') else ()
     yield from own[:1]

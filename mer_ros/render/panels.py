@@ -23,6 +23,8 @@ from mer_ros.render.palette import (
 from mer_ros.render.text import Image, blend, fit, put, width
 
 SPEAKING_THRESHOLD = 0.5
+FARTHEST = 30_000.0
+"""Pixels from the corner at which a point is still given to OpenCV."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def draw_face(image: Image, subject: Estimate, box: Box, colour: Colour, metrics
             cv2.line(image, (x, y), (x, y + inward_y * length), colour, thick, cv2.LINE_AA)
     radius = metrics.px(1.6)
     for x, y in np.asarray(subject.landmarks, np.float32):
-        if np.isfinite(x) and np.isfinite(y):
+        if abs(x) < FARTHEST and abs(y) < FARTHEST:  # nor nan, nor what OpenCV cannot hold
             cv2.circle(image, (round(float(x)), round(float(y))), radius, colour, -1, cv2.LINE_AA)
 
 

@@ -17,6 +17,9 @@ from mer_ros.render.palette import Colour
 Image = NDArray[np.uint8]
 
 OVERSAMPLING = 4
+LONGEST = 200
+"""Letters of a string that are looked at: names come from other nodes and may be anything."""
+
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _UNIT_CAP_HEIGHT = 21.0
 """Height in pixels of a capital letter of that font at scale 1."""
@@ -70,13 +73,16 @@ def put(
 
 def fit(text: str, cap: int, room: int, bold: bool = False) -> str:
     """Return the string, shortened with two dots until it fits into ``room`` pixels."""
-    if width(text, cap, bold) <= room:
+    if len(text) <= LONGEST and width(text, cap, bold) <= room:
         return text
-    for length in range(len(text) - 1, 0, -1):
-        shorter = text[:length] + '..'
-        if width(shorter, cap, bold) <= room:
-            return shorter
-    return ''
+    fits, too_long = 0, min(len(text), LONGEST)
+    while too_long - fits > 1:
+        length = (fits + too_long) // 2
+        if width(text[:length] + '..', cap, bold) <= room:
+            fits = length
+        else:
+            too_long = length
+    return text[:fits] + '..' if fits else ''
 
 
 def blend(image: Image, mask: Image, x: int, y: int, colour: Colour) -> None:

@@ -17,6 +17,7 @@ from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.parameters import ParameterTable
 from mer_ros.fusion.sequencing import Sequencer
 from mer_ros.fusion.settings import FusionSettings
+from mer_ros.models import store
 from mer_ros.msg import AudioFeatures, EmotionArray
 from mer_ros.render.overlay import Scene
 from mer_ros.ros import qos
@@ -76,7 +77,7 @@ class EmotionFusion(EmotionNode):
 
     def configure(self) -> None:
         """Read the fitted parameters, make the publishers."""
-        self._table = ParameterTable.read()
+        self._table = ParameterTable.read(store.find('fusion'))
         self._renew()
         self._publisher = self.create_publisher(EmotionArray, 'emotion/fused', qos.result())
 

@@ -87,3 +87,11 @@ def test_the_embedded_file_is_small_and_its_card_says_where_it_comes_from():
     card = ModelCard.read(path)
     assert card.licence
     assert card.metrics
+
+
+def test_a_network_of_another_kind_is_refused_when_it_is_loaded(tmp_path):
+    shutil.copy(store.find('face_lite'), tmp_path / 'mine.onnx')
+    card = {'name': 'mine', 'version': '7', 'task': 'audio_classifier', 'temperature': 1.0}
+    (tmp_path / 'mine.json').write_text(json.dumps(card))
+    with pytest.raises(ModelError, match='is not the model this backend was written for'):
+        LiteAudioClassifier(tmp_path / 'mine.onnx').load()

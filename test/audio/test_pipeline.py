@@ -445,9 +445,11 @@ def test_refused_chunks_are_counted_and_the_stream_goes_on():
     assert pipeline.health.refused == 1
 
 
-def test_a_classifier_that_answers_nonsense_is_an_error():
+@pytest.mark.parametrize('values', [[np.nan] * 7, [2.0] * 7, [-1.0] + [2 / 6] * 6, [0.0] * 7])
+def test_a_classifier_that_answers_nonsense_is_an_error(values):
     pipeline = make()
-    pipeline._classifier.classify = lambda windows: np.full((len(windows), 7), np.nan, np.float32)
+    answer = np.float32([values])
+    pipeline._classifier.classify = lambda windows: answer.repeat(len(windows), axis=0)
     with pytest.raises(AudioError, match='no probabilities'):
         feed(pipeline, noise(1.0))
 

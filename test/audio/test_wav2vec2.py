@@ -150,8 +150,16 @@ def test_a_missing_layer_is_an_error_not_a_random_one(net: EmotionNet, tmp_path:
         wav2vec2_checkpoint.read(tmp_path / 'model')
 
 
-def test_other_classes_are_an_error(net: EmotionNet, tmp_path: Path) -> None:
-    wrong = {**SMALL, 'id2label': {str(i): f'LABEL_{i}' for i in range(8)}}
+@pytest.mark.parametrize(
+    'table',
+    [
+        {str(i): f'LABEL_{i}' for i in range(8)},
+        {f'LABEL_{i}': 'angry' for i in range(8)},
+        ['angry', 'calm'],
+    ],
+)
+def test_other_classes_are_an_error(net: EmotionNet, tmp_path: Path, table: Any) -> None:
+    wrong = {**SMALL, 'id2label': table}
     save(tmp_path / 'model', published(net), wrong)
     with pytest.raises(ModelError, match='classes'):
         wav2vec2_checkpoint.read(tmp_path / 'model')

@@ -89,6 +89,11 @@ def test_a_card_beside_the_weights_gives_temperature_and_version(
     carded = DeepFaceClassifier()
     carded.load()
     assert (plain.version, carded.version) == ('1.0', '9')
+    # Whoever links to a file of a cache writes the card beside the link.
+    write_card(weights, name='deepface', version='10')
+    linked = DeepFaceClassifier()
+    linked.load()
+    assert linked.version == '10'
     crops = _crops(4)
     hard, mild = plain.classify(crops).probabilities, carded.classify(crops).probabilities
     assert (mild.max(axis=1) < hard.max(axis=1)).all()

@@ -97,3 +97,25 @@ def test_labelled_photos_are_mostly_right(request, photos, photo_labels, lite, d
         right += len(estimates) == 1 and estimates[0].label == truth
     assert len(photo_labels) == 9
     assert right >= least
+
+
+@pytest.mark.parametrize(('count', 'classes'), [('n', 8), (1, 7)])
+def test_a_network_of_other_classes_or_for_one_face_only_is_refused_when_it_is_loaded(
+    tmp_path, write_card, count, classes
+):
+    onnx = pytest.importorskip('onnx')
+    helper, number = onnx.helper, onnx.TensorProto.FLOAT
+    weights = onnx.numpy_helper.from_array(np.zeros((2304, classes), np.float32), 'weights')
+    nodes = [
+        helper.make_node('Flatten', ['images'], ['flat']),
+        helper.make_node('MatMul', ['flat', 'weights'], ['logits']),
+    ]
+    takes = helper.make_tensor_value_info('images', number, [count, 1, 48, 48])
+    gives = helper.make_tensor_value_info('logits', number, [count, classes])
+    graph = helper.make_graph(nodes, 'other', [takes], [gives], [weights])
+    opset = [helper.make_opsetid('', 13)]
+    path = tmp_path / 'other.onnx'
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+    write_card(path)
+    with pytest.raises(ModelError, match=r'other\.onnx'):
+        LiteFaceClassifier(path).load()

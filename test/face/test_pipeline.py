@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from mer_ros.estimates import Modality
+from mer_ros.face.classification import FaceScores
 from mer_ros.face.detection import Detection
 from mer_ros.face.errors import FaceError
 from mer_ros.face.mesh import FaceMesh
 from mer_ros.face.pipeline import FacePipeline, roi
 from mer_ros.face.settings import FaceSettings
+from mer_ros.models.errors import ModelError
 
 S = 1_000_000_000
 
@@ -105,6 +107,27 @@ def test_what_the_classifier_calls_no_face_is_left_out_only_when_asked(
     brightness.face_score = 0.99
     sure = FacePipeline(yunet, brightness).process(image, 0).estimates
     assert kept[0].reliability < sure[0].reliability
+
+
+@pytest.mark.parametrize(
+    ('row', 'score', 'words'),
+    [
+        ([2.0] * 7, [0.9], 'no probabilities'),
+        ([-0.4, 0.4, 0.2, 0.2, 0.2, 0.2, 0.2], [0.9], 'no probabilities'),
+        ([np.nan] * 7, [0.9], 'no probabilities'),
+        ([1 / 7] * 7, [[0.9]], 'face scores'),
+        ([1 / 7] * 7, [], 'face scores'),
+        ([1 / 7] * 7, None, 'face scores'),
+    ],
+)
+def test_answers_that_are_none_are_an_error_of_the_backend(
+    yunet, brightness, photographed, row, score, words
+):
+    pipeline = FacePipeline(yunet, brightness)
+    given = None if score is None else np.float32(score)
+    brightness.classify = lambda crops: FaceScores(np.float32([row] * len(crops)), given)
+    with pytest.raises(ModelError, match=words):
+        pipeline.process(photographed('user_happy.jpg', 200, 100, 300), 0)
 
 
 def test_dropped_images_change_no_label(yunet, brightness, clip):

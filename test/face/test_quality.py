@@ -51,6 +51,19 @@ def test_blur_costs_and_contrast_does_not_count_as_sharpness(face):
     assert sharpness(flat) == pytest.approx(sharpness(view), rel=0.1)
 
 
+def test_a_classifier_with_larger_crops_finds_the_same_quality(yunet, photos):
+    photo = photos['image0000015.jpg']
+    grey = cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY)
+    for sigma in (0.0, 1.5, 3.0):
+        view = cv2.GaussianBlur(grey, (0, 0), sigma) if sigma else grey
+        found = yunet.detect(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR))[0]
+        ours = assess(found, crop(view, found, 48))
+        for side in (96, 112, 224):
+            theirs = assess(found, crop(view, found, side))
+            assert theirs.sharpness == pytest.approx(ours.sharpness, abs=0.08)
+            assert theirs.light == pytest.approx(ours.light, abs=0.02)
+
+
 def test_darkness_and_emptiness_cost(face):
     detection, view = face
     values = [assess(detection, (view * share).astype(np.uint8)).light

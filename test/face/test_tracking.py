@@ -63,6 +63,12 @@ def test_crossing_faces_keep_their_names():
     assert ids == ['face_1', 'face_2']
 
 
+def test_a_face_that_stands_still_keeps_its_name_when_its_neighbours_change():
+    tracker = Tracker()
+    assert _ids(tracker.update([_at(100), _at(145)], 0)) == ['face_1', 'face_2']
+    assert _ids(tracker.update([_at(145), _at(190)], S // 30)) == ['face_2', 'face_3']
+
+
 def test_fast_motion_at_a_low_rate_is_followed_by_distance():
     tracker = Tracker()
     for frame in range(6):

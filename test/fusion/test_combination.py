@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mer_ros.fusion.combination import Statement, combine
+from mer_ros.estimates import Estimate, EstimateArray, Modality
+from mer_ros.fusion.combination import Statement, check_array, combine
+from mer_ros.fusion.errors import FusionError
 from mer_ros.fusion.parameters import FusionParameters
 from mer_ros.fusion.pooling import posterior
 
@@ -83,6 +85,14 @@ def test_a_worthless_modality_leaves_exactly_what_the_other_gives_alone_whatever
         combine(worthless, good, fitted, trust).log_evidence,
         combine(None, good, fitted, trust).log_evidence,
     )
+
+
+@pytest.mark.parametrize('label', [7, 254, -1])
+def test_a_label_that_is_none_is_refused(label: int) -> None:
+    face = Estimate('face_1', label, np.full(7, 1 / 7, np.float32), 0.5, 0.5)
+    array = EstimateArray(0, '', Modality.FACE, (), 0, 640, 480, (face,), 0.0)
+    with pytest.raises(FusionError, match=f'label {label} is none'):
+        check_array(array)
 
 
 @given(statements(st.just(0.0)), statements(st.just(0.0)), parameters(), units)

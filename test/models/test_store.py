@@ -156,6 +156,31 @@ def test_a_file_put_there_by_hand_without_a_known_hash_is_used_and_said_to_be_un
     assert pull.pull('loose', timeout=1) == tmp_path / 'l.bin'
 
 
+def test_pull_replaces_what_was_put_there_by_hand_only_by_force(
+    known, server, tmp_path, monkeypatch
+):
+    known('loose', ModelFile('l.bin', (server.url,)))
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    (tmp_path / 'l.bin').write_bytes(b'mine')
+    assert pull.pull('loose', timeout=1).read_bytes() == b'mine'
+    assert pull.pull('loose', timeout=1, force=True).read_bytes() != b'mine'
+    assert store.verify('loose')[0] is State.VERIFIED
+
+
+def test_a_folder_that_may_not_be_entered_is_named(weights, tmp_path, monkeypatch):
+    # A name longer than a file system takes fails alike for root, whom no mode keeps out.
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path / ('x' * 300)))
+    with pytest.raises(ModelError, match=r'cannot look for .*set MER_MODEL_DIR to another'):
+        store.find('weights')
+
+
+def test_the_parameters_of_the_fusion_may_be_ones_own(tmp_path, monkeypatch):
+    assert store.find('fusion').parent == store.EMBEDDED
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    (tmp_path / 'fusion.json').write_text('{}')
+    assert store.find('fusion') == tmp_path / 'fusion.json'
+
+
 def test_an_embedded_model_is_replaced_by_ones_own_in_the_folder_named_for_it(
     repository, tmp_path, monkeypatch, private_cache
 ):

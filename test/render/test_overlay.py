@@ -1,5 +1,7 @@
 """The overlay shows what it is given, where it is, and changes nothing else."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,16 @@ def test_the_image_given_is_not_changed():
 def test_the_frame_has_the_colour_of_the_decided_label(label):
     out = draw(grey(), Scene(fused=fused_array(fused_face(label=label))))
     assert share_of(out, EMOTION_COLOURS[label], (220, 90, 130, 1)) > 0.9
+
+
+def test_points_far_outside_and_endless_names_are_drawn_as_far_as_they_can_be():
+    points = np.float32([[1e10, 5], [np.nan, 5], [300, -1e30], [300, 150]])
+    strange = fused_face('face_' + 'x' * 4000, landmarks=points)
+    plain = fused_face('face_' + 'x' * 400, landmarks=points[3:])
+    began = time.monotonic()
+    out = draw(grey(), Scene(fused=fused_array(strange)))
+    assert time.monotonic() - began < 2.0  # each length of the name tried out took a minute
+    assert (out == draw(grey(), Scene(fused=fused_array(plain)))).all()
 
 
 def test_boxes_are_scaled_to_an_image_of_another_size():
