@@ -171,6 +171,9 @@ class Timeline:
         if not late:
             shift = difference
             sudden = difference - self._difference_ns > small
+        elif difference - late > MEMORY_NS:  # a clock that was set: it was not late before
+            self._origins.clear()
+            shift, sudden = difference, True
         elif difference - late > small:
             shift, sudden = difference - late, True
         elif sound_ns - led.since_ns >= late + SMALL_NS:

@@ -117,6 +117,8 @@ class AudioEmotion(EmotionNode):
 
     def activate(self) -> None:
         """Start the worker, look for sound."""
+        if self._pipeline is not None:
+            self._seen, self._behind = self._pipeline.health, ''
         self._worker = Worker('audio inference', self._process, self.failed)
         self._source = AudioSource(self, self._take)
 
@@ -170,12 +172,14 @@ class AudioEmotion(EmotionNode):
         return pipeline.pop(latest=True, waiting=waiting)
 
     def _process(self, _: bool) -> None:
-        pipeline = self._pipeline
+        pipeline, publisher = self._pipeline, self._publisher
         started = time.monotonic()
         while pipeline is not None and (window := self._next(pipeline)) is not None:
             array, features = pipeline.classify(window)
+            if pipeline is not self._pipeline:
+                return  # cleaned up meanwhile
             array = replace(array, latency=self.latency(array.stamp_ns))
-            self._publisher.publish(to_message(array))
+            publisher.publish(to_message(array))
             self._features_publisher.publish(features_to_message(features))
             if self._embeddings is not None and pipeline.embedding is not None:
                 self._embeddings.publish(
@@ -203,6 +207,8 @@ class AudioEmotion(EmotionNode):
         health = self._pipeline.health
         skipped = health.skipped - self._seen.skipped
         complete = health.windows - self._seen.windows + skipped
+        if self.results.silence_s() > self.values.number('input_timeout'):
+            self._seen, self._behind = health, ''
         if complete < LOOKED_AT:
             return
         self._seen, self._behind = health, ''

@@ -38,6 +38,8 @@ INFO_WAIT_S = 1.0
 """How long the first sound waits for its audio_info."""
 
 MAX_PENDING = 2000
+LINGER_S = 40.0
+"""How long a publisher whose process was killed may stay on the graph."""
 
 Gid = tuple[int, ...]
 """What the middleware calls a publisher."""
@@ -70,6 +72,7 @@ class AudioSource:
         self._graph_problem = ''
         self._format_problem = ''
         self._several = ''
+        self._since: dict[Gid, float] = {}
         self._started = time.monotonic()
         self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
         self._look()
@@ -251,17 +254,32 @@ class AudioSource:
         """Return that several publish the sound, whose pieces are then shuffled; '' for one.
 
         A publisher that was killed stays on the graph for some 20 s, first by the name of the one
-        that is started in its place and then by none: by name it is not counted.
+        that is started in its place and then by none: by name it is not counted, and of one name
+        only what was there for longer.
         """
-        every = route.publishers if route is not None else ()
-        names = sorted({name for name in every if UNKNOWN not in name})
-        if route is None or len(names) < 2:
+        if route is None:
+            return ''
+        names = sorted({name for name in route.publishers if UNKNOWN not in name})
+        topic = self._node.resolve_topic_name(route.topic)
+        lasting = self._lasting()
+        if len(names) < 2 <= lasting:
+            return (
+                f'{lasting} publishers on {topic}, of one node name ({"".join(names)}), are heard '
+                'mixed up: was the graph started twice? end one of them'
+            )
+        if len(names) < 2:
             return ''
         return (
-            f'{len(names)} publishers on {self._node.resolve_topic_name(route.topic)} '
+            f'{len(names)} publishers on {topic} '
             f'({", ".join(names)}) are heard mixed up: remap one of them, or set '
             'audio:=... to the topic of one'
         )
+
+    def _lasting(self) -> int:
+        """Return how many publishers of the sound are there longer than a dead one would be."""
+        now = time.monotonic()
+        self._since = {gid: self._since.get(gid, now) for gid in self._sounds()}
+        return sum(now - since > LINGER_S for since in self._since.values())
 
     def findings(self) -> Iterable[Finding]:
         """Return why there is no sound, or none that can be right."""

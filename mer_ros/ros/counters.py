@@ -65,22 +65,30 @@ class Rate:
 
 
 class Quantiles:
-    """Keeps the last values and tells their median and 95th percentile."""
+    """Tells median and 95th percentile of the values of the last seconds."""
 
-    def __init__(self, size: int = 200) -> None:
-        """Keep ``size`` values."""
-        self._values: deque[float] = deque(maxlen=size)
+    def __init__(
+        self,
+        size: int = 200,
+        within_s: float = GOOD_AGAIN_S,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep ``size`` values at most, for so many seconds of that clock."""
+        self._now = now
+        self._within_s = within_s
+        self._values: deque[tuple[float, float]] = deque(maxlen=size)
         self._lock = threading.Lock()
 
     def add(self, value: float) -> None:
         """Keep one value."""
         with self._lock:
-            self._values.append(value)
+            self._values.append((self._now(), value))
 
     def p50_p95(self) -> tuple[float, float]:
-        """Return the two quantiles; nan without values."""
+        """Return the two quantiles; nan without values of late."""
         with self._lock:
-            values = list(self._values)
+            since = self._now() - self._within_s
+            values = [value for when, value in self._values if when >= since]
         if not values:
             return float('nan'), float('nan')
         low, high = np.percentile(values, (50.0, 95.0))

@@ -27,6 +27,9 @@ from mer_ros.ros.worker import Worker
 TOPIC = 'emotion/debug_image'
 LOOK_S = 0.2
 KEPT_IMAGES = 30
+KEPT_LEAST, KEPT_BYTES = 4, 64_000_000
+"""Of large images fewer are kept, and so many all the same."""
+
 NEAR_NS = 500_000_000
 """A result is drawn on an image whose stamp is no further from its own."""
 
@@ -133,7 +136,8 @@ class DebugImage:
             ):  # a new start, and not older than what was drawn
                 self._drawn_ns = 0
             self._images[stamp_ns] = message
-            while len(self._images) > KEPT_IMAGES:
+            kept = min(KEPT_IMAGES, max(KEPT_LEAST, KEPT_BYTES // max(len(message.data), 1)))
+            while len(self._images) > kept:
                 self._images.popitem(last=False)
             # By the clock, not by stamps: results that are merely late are still to be drawn.
             patience_s = max(UNSEEN_S, 2.0 * self._interval_s)

@@ -139,13 +139,15 @@ class FaceEmotion(EmotionNode):
 
     def _process(self, item: tuple[Any, int]) -> None:
         message, stamp_ns = item
-        pipeline = self._pipeline
+        pipeline, publisher = self._pipeline, self._publisher
         if pipeline is None:
             return
         array = pipeline.process(images.to_bgr(message), stamp_ns, message.header.frame_id)
+        if pipeline is not self._pipeline:
+            return  # cleaned up meanwhile
         self._processed.tick()
         array = replace(array, latency=self.latency(stamp_ns))
-        self._publisher.publish(to_message(array))
+        publisher.publish(to_message(array))
         self.results.tick()
         if self._embeddings is not None and pipeline.embeddings:
             self._embeddings.publish(

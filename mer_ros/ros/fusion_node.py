@@ -149,8 +149,11 @@ class EmotionFusion(EmotionNode):
 
     def apply(self, names: set[str]) -> None:
         """Go on with new settings; nothing that is known is forgotten."""
-        if self._worker is not None and names & SETTING_NAMES:
-            self._worker.put((SETTINGS, self.values.settings(FusionSettings)))
+        if self._worker is not None:
+            if names & SETTING_NAMES:
+                self._worker.put((SETTINGS, self.values.settings(FusionSettings)))
+        elif self._engine is not None:
+            self._renew()
 
     def _renew(self) -> None:
         if self._table is None:

@@ -62,6 +62,7 @@ class Monitor:
         self.lost = 0
         self.topic = ''
         self._seen = (0, 0)
+        self._lost_before = 0
 
     def events(self) -> SubscriptionEventCallbacks:
         """Return what to give the subscription as ``event_callbacks``."""
@@ -97,7 +98,9 @@ class Monitor:
         return f'{lost} of {lost + came} on {self.topic} were lost on the way: {loss_mend()}'
 
     def _lost(self) -> str:
-        return f', {self.lost} lost on the way: {loss_mend()}' if self.lost else ''
+        """Return how many were lost since one came: what was lost before is no cause of silence."""
+        lost = self.lost - self._lost_before
+        return f', {lost} lost on the way: {loss_mend()}' if lost else ''
 
     def _elsewhere(self) -> str:
         return ''
@@ -182,6 +185,7 @@ class Input(Monitor):
 
     def _arrived(self, message: Any) -> None:
         self.rate.tick()
+        self._lost_before = self.lost
         self._callback(message)
 
 

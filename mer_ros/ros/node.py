@@ -64,6 +64,7 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         self.faults = Faults(self.get_logger())
         specs = tuple(specs)
         self._outdated = False
+        self._live = {spec.name for spec in specs if spec.dynamic}
         self._server = ParameterServer(
             self, specs, self.check, self._why_frozen, self._parameters_changed
         )
@@ -160,6 +161,11 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
             self._attempt('clean up', self.cleanup)
         self.state = State.UNCONFIGURED
 
+    def destroy_node(self) -> Any:
+        """Free everything first: where nodes share a process, threads would go on without it."""
+        self.release()
+        return super().destroy_node()
+
     def _free(self) -> None:
         self._attempt('clean up', self.cleanup)
         memory.give_back()
@@ -195,9 +201,9 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         return 'the node is active, deactivate it first' if self.state is State.ACTIVE else ''
 
     def _parameters_changed(self, names: set[str]) -> None:
-        if self.state is State.INACTIVE:
+        if self.state is State.INACTIVE and not names <= self._live:
             self._outdated = True
-        elif self.state is State.ACTIVE:
+        elif self.state in (State.INACTIVE, State.ACTIVE):
             self.apply(names)
 
     # What single messages do.
@@ -249,7 +255,9 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
             yield Finding(Level.ERROR, self.trouble)
         if self.state is not State.ACTIVE:
             if not self.trouble:
-                yield Finding(Level.STALE, f'{self.state.value}: waits to be activated')
+                gone = self.state is State.FINALIZED
+                what = 'is shut down for good, start it anew' if gone else 'waits to be activated'
+                yield Finding(Level.STALE, f'{self.state.value}: {what}')
             return
         if self._clock_stands_still():
             yield Finding(

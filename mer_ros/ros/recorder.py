@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import (
@@ -72,9 +73,11 @@ class Recorder:
                 'unsaved',
                 'this version of rosbags writes when the recording ends only: end it with Ctrl-C',
             )
+        # Not by the node's clock: set back, it would let nothing be looked for or saved until then.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers = [
-            node.create_timer(POLL_S, self.look_for_topics),
-            node.create_timer(SAVE_S, self._save),
+            node.create_timer(POLL_S, self.look_for_topics, clock=steady),
+            node.create_timer(SAVE_S, self._save, clock=steady),
         ]
         self.look_for_topics()
 

@@ -149,6 +149,16 @@ def test_how_late_stamps_were_is_forgotten():
     assert place(timeline, START + 10_200 * MS).continuity is Continuity.DRIFT
 
 
+def test_a_clock_that_stood_still_and_is_set_was_not_late_before():
+    timeline = Timeline()
+    for _ in range(30):
+        place(timeline, NS)
+    for index in range(50):
+        placed = place(timeline, START + index * 100 * MS)
+        assert placed.stamp_ns == START + index * 100 * MS
+        assert placed.continuity is (Continuity.CONTINUES if index else Continuity.GAP)
+
+
 def test_one_late_stamp_a_second_moves_time_once():
     timeline = Timeline()
     kinds, stamps = [], []

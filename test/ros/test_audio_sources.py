@@ -16,6 +16,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_messages import NS, info, sound, stamped, unstamped
 
+from mer_ros.ros import audio_source
 from mer_ros.ros.audio_messages import OTHER, Route
 from mer_ros.ros.audio_node import BURST_S, Arrivals, AudioEmotion
 from mer_ros.ros.conversions import from_time
@@ -63,6 +64,11 @@ def test_a_classifier_that_cannot_keep_up_is_told(graph: Any, monkeypatch: Any) 
     )
     assert 'raise hop_s' in values['message']
     assert results
+    graph.statuses.clear()
+    values = graph.diagnosis(
+        lambda status, _: 'no audio' in status.message and 'passed over' not in status.message,
+        'silence and no more of what was',
+    )
 
 
 def test_windows_that_would_make_the_newest_late_are_not_waited_for() -> None:
@@ -171,6 +177,20 @@ def test_two_publishers_are_told_apart_by_name(graph: Any, second: Node) -> None
     assert 'remap one' in values['message']
     assert 'audio:=' in values['message']
     graph.wait(lambda: graph.logged('are heard mixed up'), 'a line in the log')
+
+
+def test_two_publishers_of_one_node_name_are_told_once_neither_can_be_a_dead_one(
+    graph: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(audio_source, 'LINGER_S', 1.0)
+    inform(graph, info())
+    start(graph)
+    again = graph.publisher(AudioDataStamped, 'audio_stamped', 10)
+    again.publish(stamped(sound(0.1), START))
+    values = graph.diagnosis(
+        lambda status, _: 'was the graph started twice' in status.message, 'two of one name'
+    )
+    assert f'2 publishers on {graph.namespace}/audio_stamped, of one node name' in values['message']
 
 
 def test_one_publisher_is_no_complaint(graph: Any) -> None:

@@ -65,6 +65,20 @@ def test_quantiles_of_the_last_values() -> None:
     assert kept.p50_p95() == pytest.approx((949.5, 994.05))
 
 
+def test_quantiles_forget_what_is_long_ago() -> None:
+    clock = Clock()
+    kept = Quantiles(within_s=10.0, now=clock)
+    for _ in range(50):
+        kept.add(900.0)
+    clock.now += 8.0
+    kept.add(0.1)
+    assert kept.p50_p95()[0] == 900.0
+    clock.now += 5.0
+    assert kept.p50_p95() == (0.1, 0.1)
+    clock.now += 10.0
+    assert math.isnan(kept.p50_p95()[0])
+
+
 def test_a_fault_is_logged_once_and_counted_always() -> None:
     clock, log = Clock(), Log()
     faults = Faults(log, clock)

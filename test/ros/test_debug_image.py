@@ -34,6 +34,22 @@ def test_diagnostics_say_why_the_debug_image_is_blank(graph: Any) -> None:
     )
 
 
+def test_few_large_images_are_kept(graph: Any) -> None:
+    camera = graph.publisher(Image, 'image_raw', RELIABLE)
+    node = graph.start(EmotionFusion, image_reliability='reliable', debug_rate=0.5)
+    graph.collect(Image, 'emotion/debug_image')
+    graph.matched(camera)
+    for width, height, kept in ((64, 48, 30), (3840, 2160, 4)):
+        for index in range(40 if kept == 30 else 6):
+            stamp_ns = time.time_ns() + index
+            camera.publish(image(stamp_ns, width, height))
+        graph.wait(
+            lambda last=stamp_ns: next(reversed(node._debug._images), 0) == last, 'the last image'
+        )
+        assert len(node._debug._images) <= kept
+    assert len(node._debug._images) == 4
+
+
 @pytest.mark.parametrize('late_ms', [-5, 5])
 def test_images_without_a_stamp_are_drawn_with_their_faces_and_no_faster_than_asked(
     graph: Any, late_ms: int

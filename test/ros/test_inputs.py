@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,4 +41,20 @@ def test_the_log_names_what_keeps_a_publisher_from_being_heard(
     graph.publisher(String, 'words', QoSProfile(depth=1, **given))
     graph.wait(lambda: graph.logged(words), 'a warning')
     assert len(graph.logged('is not heard')) == 1
+    listener.close()
+
+
+def test_what_was_lost_before_the_last_message_is_no_cause_of_silence(graph: Any) -> None:
+    profile = QoSProfile(depth=10)
+    listener = Input(graph.probe, String, 'words', profile, lambda _: None, what='word')
+    publisher = graph.publisher(String, 'words', profile)
+    graph.matched(publisher)
+    listener._on_lost(SimpleNamespace(total_count=400))
+    assert '400 lost on the way' in listener.why_silent(0.0)
+    publisher.publish(String(data='one'))
+    graph.wait(lambda: listener.rate.count, 'a word')
+    assert 'publishers: 1' in listener.why_silent(0.0)
+    assert 'lost' not in listener.why_silent(0.0)
+    listener._on_lost(SimpleNamespace(total_count=420))
+    assert '20 lost on the way' in listener.why_silent(0.0)
     listener.close()

@@ -62,6 +62,50 @@ def test_a_node_starts_itself_and_goes_through_its_states(graph: Any, name: str)
     ):
         assert change(graph, name, transition)
         assert state(graph, name) == reached == node.state.value
+    values = graph.diagnosis(lambda status, _: 'finalized' in status.message, 'a node that is shut')
+    assert values['message'] == 'finalized: is shut down for good, start it anew'
+
+
+@pytest.mark.parametrize('name', MAKERS)
+def test_a_node_that_is_destroyed_leaves_no_thread(graph: Any, name: str) -> None:
+    before = set(threading.enumerate())
+    node = MAKERS[name](namespace=graph.namespace, use_global_arguments=False)
+    node.trigger_configure()
+    node.trigger_activate()
+    assert node.state is State.ACTIVE
+    assert set(threading.enumerate()) - before
+    node.destroy_node()  # as a container of nodes unloads one
+    assert not set(threading.enumerate()) - before
+
+
+@pytest.mark.parametrize(
+    ('name', 'live', 'frozen'),
+    [
+        ('face_emotion', ('max_faces', 2), ('landmarks', 'off')),
+        ('audio_emotion', ('speech_threshold', 0.3), ('threads', 2)),
+    ],
+)
+def test_only_what_is_not_live_loads_the_models_anew(
+    graph: Any, name: str, live: tuple[str, Any], frozen: tuple[str, Any]
+) -> None:
+    node = graph.start(MAKERS[name])
+    for (parameter, value), same in ((live, True), (frozen, False)):
+        before = node._pipeline
+        assert change(graph, name, DEACTIVATE)
+        assert set_(graph, name, parameter, value).successful
+        assert change(graph, name, ACTIVATE)
+        assert (node._pipeline is before) is same
+        assert getattr(node._pipeline.settings, live[0]) == live[1]
+
+
+def test_live_settings_of_the_fusion_hold_when_set_while_inactive(graph: Any) -> None:
+    node = graph.start(EmotionFusion)
+    assert change(graph, 'emotion_fusion', DEACTIVATE)
+    assert set_(graph, 'emotion_fusion', 'dwell_s', 1.5).successful
+    assert set_(graph, 'emotion_fusion', 'max_hold', 0.2).successful
+    assert change(graph, 'emotion_fusion', ACTIVATE)
+    assert node._engine.settings.dwell_s == 1.5
+    assert node._sequencer.hold_s == 0.2
 
 
 @pytest.mark.parametrize('name', MAKERS)
