@@ -120,9 +120,8 @@ def folder() -> Path:
 
 def set_transport() -> list[LaunchDescriptionEntity]:
     """Give Fast DDS room for whole images, unless the user has chosen a transport."""
-    environment = dict(os.environ)
-    value = transport.prepare(environment)
-    return [SetEnvironmentVariable(transport.VARIABLE, value)] if value else []
+    chosen = transport.prepare(dict(os.environ))
+    return [SetEnvironmentVariable(name, value) for name, value in chosen.items()]
 
 
 def node(name: str, given: dict[str, str], **backends: str) -> Node:
@@ -145,8 +144,6 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
     if given['image_transport'] and takes_images:
         own['image_transport'] = given['image_transport']
     defaults: dict[str, str | float] = {}
-    if takes_images and given['source'] and transport.needs_reliable_images():
-        defaults['image_reliability'] = 'reliable'
     if name == 'media_source':
         own['source'] = given['source']
         if given['image_transport'] == 'compressed':

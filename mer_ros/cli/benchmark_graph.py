@@ -19,7 +19,7 @@ import psutil
 
 from mer_ros.cli import demo, timing
 from mer_ros.cli.errors import CommandError
-from mer_ros.cli.graph import SOURCE, Graph, reliable_images, require_ros
+from mer_ros.cli.graph import SOURCE, Graph, require_ros
 from mer_ros.cli.number_arguments import positive
 from mer_ros.cli.processes import interrupt_on_termination
 from mer_ros.cli.up import add_backends, backends, check_backends
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     parameters[SOURCE] = demo.playing(clip, False)
     with interrupt_on_termination(), tempfile.TemporaryDirectory() as folder:
         summary = demo.watch(
-            Graph(parameters=parameters, fallbacks=reliable_images(), log_level='warn'),
+            Graph(parameters=parameters, log_level='warn'),
             clip,
             Path(folder),
             args.duration,

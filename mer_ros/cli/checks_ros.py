@@ -14,11 +14,6 @@ from mer_ros.cli.graph import check_log_folder
 
 IMAGES, RATE = 60, 30.0
 ENOUGH = 0.95
-HUMBLE_MEND = (
-    'take compressed images (mer up --image-transport compressed), or reliable ones '
-    '(image_reliability: reliable in the parameter file), or name an XML profile with a '
-    'sendBufferSize of 4 MB in FASTRTPS_DEFAULT_PROFILES_FILE, for what publishes them'
-)
 PUBLISH = """
 import array, sys, time
 import rclpy
@@ -76,11 +71,10 @@ def messages() -> list[Finding]:
 
 def transport() -> list[Finding]:
     """Check the middleware and its transport."""
-    from mer_ros.ros.transport import FAST_DDS, PROFILES, VARIABLE, prepare, takes_words_only
+    from mer_ros.ros.transport import VARIABLE, is_humble, prepare
 
     chosen = os.environ.get(VARIABLE, '')
-    environment = dict(os.environ)
-    ours = prepare(environment)
+    ours = prepare(dict(os.environ))
     implementation = os.environ.get('RMW_IMPLEMENTATION') or 'the default middleware'
     if 'LARGE_DATA' in chosen:
         return [
@@ -92,13 +86,12 @@ def transport() -> list[Finding]:
         ]
     if VARIABLE in os.environ and not chosen:
         return [Finding(Status.WARN, f'{VARIABLE} is set to nothing', f'unset {VARIABLE}')]
-    fast_dds = (os.environ.get('RMW_IMPLEMENTATION') or FAST_DDS[0]) in FAST_DDS
-    if fast_dds and takes_words_only() and not any(os.environ.get(name) for name in PROFILES):
-        refused = f'it refuses {VARIABLE}={chosen}; ' if '?' in chosen else ''
-        text = f"Humble's Fast DDS: {refused}of 640x480 images as they are, most get lost"
-        return [Finding(Status.WARN, text, HUMBLE_MEND)]
-    text = f'{implementation}, {VARIABLE}={ours or "not used"}'
-    return [Finding(Status.OK, text + (' (yours)' if chosen else ''))]
+    if is_humble() and '?' in chosen:
+        text = f"Humble's Fast DDS refuses {VARIABLE}={chosen} in every process"
+        return [Finding(Status.WARN, text, f'unset {VARIABLE}')]
+    used = [f'{name}={value}' for name, value in ours.items()]
+    yours = [f'{VARIABLE}={chosen} (yours)'] if chosen else []
+    return [Finding(Status.OK, ', '.join([implementation, *used, *yours]))]
 
 
 def round_trip() -> list[Finding]:
@@ -107,7 +100,7 @@ def round_trip() -> list[Finding]:
     Raises:
         CommandError: see :func:`~mer_ros.cli.graph.check_log_folder`.
     """
-    from mer_ros.ros.transport import prepare, takes_words_only
+    from mer_ros.ros.transport import prepare
 
     check_log_folder()
     prepare()
@@ -157,8 +150,7 @@ def round_trip() -> list[Finding]:
     if ages:
         text += f', median {sorted(ages)[len(ages) // 2] * 1e3:.1f} ms'
     if len(ages) < ENOUGH * IMAGES:
-        mend = HUMBLE_MEND if takes_words_only() else 'see "images get lost" in the README'
-        return [Finding(Status.WARN, text, mend)]
+        return [Finding(Status.WARN, text, 'see "images get lost" in the README')]
     return [Finding(Status.OK, text)]
 
 

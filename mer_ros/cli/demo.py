@@ -20,7 +20,6 @@ from mer_ros.cli.graph import (
     SOURCE,
     Graph,
     environment,
-    reliable_images,
     require_ros,
 )
 from mer_ros.cli.number_arguments import positive
@@ -94,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     parameters[SOURCE] = {**playing(clip, args.mic)}
     with interrupt_on_termination():
         summary = watch(
-            Graph(parameters=parameters, fallbacks=reliable_images(), log_level='warn'),
+            Graph(parameters=parameters, log_level='warn'),
             clip,
             args.output,
             args.duration,

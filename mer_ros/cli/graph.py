@@ -98,15 +98,6 @@ def environment() -> dict[str, str]:
     return values
 
 
-def reliable_images() -> dict[str, dict[str, Value]]:
-    """Return the parameters with which images of our own source arrive, where ours need any."""
-    from mer_ros.ros import transport
-
-    if not transport.needs_reliable_images():
-        return {}
-    return {node: {'image_reliability': 'reliable'} for node in ('face_emotion', 'emotion_fusion')}
-
-
 def require_ros() -> None:
     """Check that nodes can run here.
 

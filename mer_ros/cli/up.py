@@ -17,7 +17,6 @@ from mer_ros.cli.graph import (
     Graph,
     check_params_file,
     environment,
-    reliable_images,
     require_ros,
 )
 from mer_ros.cli.number_arguments import within
@@ -173,8 +172,7 @@ def graph_of(args: argparse.Namespace) -> Graph:
         parameters[SOURCE] = {name: value for name, value in given.items() if value is not None}
     fallbacks: dict[str, dict[str, Value]] = {}
     if source:
-        waiting: dict[str, Value] = {'wait_for_subscribers': WAIT_FOR_SUBSCRIBERS_S}
-        fallbacks = {SOURCE: waiting, **reliable_images()}
+        fallbacks = {SOURCE: {'wait_for_subscribers': WAIT_FOR_SUBSCRIBERS_S}}
     return Graph(
         parameters=parameters,
         fallbacks=fallbacks,

@@ -24,9 +24,8 @@ LOSSY = 0.1
 
 def loss_mend() -> str:
     """Return what to do where messages are lost on the way."""
-    setting = f'start the publisher with {transport.VARIABLE}={transport.VALUE}, or '
-    if transport.takes_words_only():
-        setting = ''
+    variable, value = transport.setting()
+    setting = f'start the publisher with {variable}={value}, or ' if value else ''
     return f'{setting}subscribe compressed or reliably (README: images get lost)'
 
 

@@ -1,15 +1,18 @@
-"""How our processes talk: room in Fast DDS's sockets for whole images.
+"""How our processes talk: room in Fast DDS for whole images.
 
-Fast DDS as it comes loses most 640x480 images between two processes with best-effort QoS: the
-fragments overrun the publisher's send buffer. A larger buffer on the publisher's side mends it
-and still talks to participants that set nothing (LARGE_DATA does not). Humble's Fast DDS can only
-be given one by an XML profile, which is the user's to write.
+Fast DDS as it comes loses most 640x480 images between two processes with best-effort QoS: their
+fragments overrun what the publisher has of shared memory. More of it on the publisher's side mends
+that and still talks to participants that set nothing (LARGE_DATA does not). Humble's Fast DDS
+refuses the setting that later ones have for it and takes a profile (config/fastdds_humble.xml).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
 VARIABLE = 'FASTDDS_BUILTIN_TRANSPORTS'
 VALUE = 'DEFAULT?sockets_size=4MB'
@@ -17,7 +20,22 @@ PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 FAST_DDS = ('rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp')
 
 
-def prepare(environment: MutableMapping[str, str] = os.environ) -> str:
+def setting(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """Return variable and value with which a publisher on Fast DDS has room for images.
+
+    The value is '' on Humble where this package is not installed, and its profile with it.
+    """
+    if not is_humble(environment):
+        return VARIABLE, VALUE
+    try:
+        share = Path(get_package_share_directory('mer_ros'))
+    except PackageNotFoundError:
+        return PROFILES[1], ''
+    profile = share / 'config' / 'fastdds_humble.xml'
+    return PROFILES[1], str(profile) if profile.is_file() else ''
+
+
+def prepare(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
     """Set the transport unless the user chose one or uses another middleware.
 
     Call it before ``rclpy.init()``: Fast DDS reads the variable when it makes its participant.
@@ -25,33 +43,24 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> str:
     distribution supported here; where it is not, the variable does nothing.
 
     Returns:
-        The value now in force, '' when none is.
+        What was set.
     """
     middleware = environment.get('RMW_IMPLEMENTATION', '')
     chosen = environment.get(VARIABLE, '')
-    if chosen or any(environment.get(name) for name in PROFILES):
-        return chosen
+    # With options Humble refuses it and goes on without, so nothing was chosen.
+    refused = is_humble(environment) and '?' in chosen
+    if (chosen and not refused) or any(environment.get(name) for name in PROFILES):
+        return {}
     if middleware and middleware not in FAST_DDS:
-        return ''
-    if takes_words_only(environment):
-        return ''
-    environment[VARIABLE] = VALUE
-    return VALUE
+        return {}
+    variable, value = setting(environment)
+    if not value:
+        return {}
+    environment[variable] = value
+    return {variable: value}
 
 
-def needs_reliable_images(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether whole images only get from one process of ours to another reliably.
-
-    Our own source offers that, so where it is started its subscribers can ask for it.
-    """
-    if not takes_words_only(environment) or any(environment.get(name) for name in PROFILES):
-        return False
-    chosen = environment.get(VARIABLE, '')  # with options it is refused there, and changes nothing
-    middleware = environment.get('RMW_IMPLEMENTATION') or FAST_DDS[0]
-    return middleware in FAST_DDS and (not chosen or '?' in chosen)
-
-
-def takes_words_only(environment: Mapping[str, str] = os.environ) -> bool:
+def is_humble(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether Fast DDS is Humble's 2.6, which refuses options behind a ``?``.
 
     It says so in every process and goes on with its default transport.

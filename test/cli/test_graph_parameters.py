@@ -12,7 +12,6 @@ from rclpy.node import Node  # noqa: E402
 
 from mer_ros.cli import up  # noqa: E402
 from mer_ros.cli.graph import NODES, SOURCE  # noqa: E402
-from mer_ros.ros import transport  # noqa: E402
 
 CLASSES = {
     'face_emotion': ('face_node', 'FaceEmotion'),
@@ -118,20 +117,6 @@ def test_without_a_file_the_nodes_have_their_defaults_and_films_wait(in_force, t
     assert found['wait_for_subscribers'] == 20.0
     text = '/**: {ros__parameters: {input_timeout: 5.0}}'
     assert in_force(SOURCE, '--source', str(tmp_path), text=text)['wait_for_subscribers'] == 20.0
-
-
-def test_on_humble_images_of_our_own_source_are_taken_reliably(in_force, tmp_path, monkeypatch):
-    monkeypatch.setenv('ROS_DISTRO', 'humble')
-    for name in (transport.VARIABLE, 'RMW_IMPLEMENTATION', *transport.PROFILES):
-        monkeypatch.delenv(name, raising=False)
-    source = ['--source', str(tmp_path)]
-    for node in ('face_emotion', 'emotion_fusion'):
-        assert in_force(node, *source)['image_reliability'] == 'reliable'
-        assert in_force(node)['image_reliability'] == 'best_effort'  # some driver's images
-        text = f'/**/{node}: {{ros__parameters: {{image_reliability: best_effort}}}}'
-        assert in_force(node, *source, text=text)['image_reliability'] == 'best_effort'
-    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
-    assert in_force('face_emotion', *source)['image_reliability'] == 'best_effort'
 
 
 @pytest.mark.parametrize('name', ['it\'s: a "film" #1, 100%\n.mp4', '1e3', 'ü 🙂', 'true', '~'])

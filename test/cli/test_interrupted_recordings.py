@@ -62,7 +62,7 @@ def test_a_full_disk_ends_the_recording_and_what_was_saved_can_be_replayed(node,
         )
         out, err = process.communicate(timeout=40)
     assert process.returncode == 1
-    assert out == ''
+    assert 'mer record' not in out  # Fast DDS may say there that its own files are limited too
     told = [line for line in err.splitlines() if line.startswith('mer: ')]
     assert len(told) == 1
     assert f'cannot write to the bag {bag}: ' in told[0]

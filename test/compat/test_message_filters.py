@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -145,6 +146,10 @@ def test_a_message_without_header_is_left_out_unless_allowed() -> None:
         assert len(sets) == count
 
 
+@pytest.mark.skipif(
+    'sync_arrival_time' not in signature(ApproximateTimeSynchronizer.__init__).parameters,
+    reason='the message_filters of this distribution has no such argument',
+)
 def test_arrival_time_overrules_the_stamps_when_asked() -> None:
     filters = [SimpleFilter(), SimpleFilter()]
     sets: list[Any] = []

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mer_ros.ros import transport
 from mer_ros.ros.parameters import NODES
 
 CLASSES = {
@@ -100,22 +99,6 @@ def test_the_parameter_file_goes_over_what_is_not_given(
     assert (media['loop'], media['compressed']) == (True, True)
     assert media['wait_for_subscribers'] == 3.0
     assert found['face_emotion']['autostart'] is (section != '/**')
-
-
-def test_on_humble_images_of_our_own_source_are_taken_reliably_unless_the_file_says_otherwise(
-    in_force: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv('ROS_DISTRO', 'humble')
-    for name in (transport.VARIABLE, 'RMW_IMPLEMENTATION', *transport.PROFILES):
-        monkeypatch.delenv(name, raising=False)
-    for text in ('', '/**: {ros__parameters: {input_timeout: 5.0}}'):
-        found = in_force(text)
-        assert found['face_emotion']['image_reliability'] == 'reliable'
-        assert found['emotion_fusion']['image_reliability'] == 'reliable'
-    found = in_force('/**/face_emotion: {ros__parameters: {image_reliability: best_effort}}')
-    assert found['face_emotion']['image_reliability'] == 'best_effort'
-    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
-    assert in_force('')['face_emotion']['image_reliability'] == 'best_effort'
 
 
 @pytest.mark.parametrize('section', ['/**', '/**/media_source'])

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 
 from mer_ros.ros import transport
+from mer_ros.ros.inputs import loss_mend
 
 
 def test_room_for_images_is_made_where_nothing_is_set() -> None:
     environment: dict[str, str] = {}
-    assert transport.prepare(environment) == 'DEFAULT?sockets_size=4MB'
+    assert transport.prepare(environment) == environment
     assert environment == {'FASTDDS_BUILTIN_TRANSPORTS': 'DEFAULT?sockets_size=4MB'}
 
 
@@ -27,13 +30,50 @@ def test_what_the_user_chose_is_left_alone(environment: dict[str, str]) -> None:
     assert environment == before
 
 
-@pytest.mark.parametrize('middleware', [{}, {'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'}])
-def test_humble_whose_fast_dds_takes_no_options_gets_none(middleware: dict[str, str]) -> None:
-    environment = {'ROS_DISTRO': 'humble', **middleware}
-    before = dict(environment)
-    assert transport.prepare(environment) == ''
-    assert environment == before
-    assert transport.prepare({'ROS_DISTRO': 'jazzy', **middleware}) == transport.VALUE
+@pytest.mark.parametrize(
+    'given',
+    [
+        {},
+        {'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'},
+        {transport.VARIABLE: transport.VALUE},  # refused there, and without effect
+    ],
+)
+def test_humble_whose_fast_dds_takes_no_options_gets_a_profile(given: dict[str, str]) -> None:
+    environment = {'ROS_DISTRO': 'humble', **given}
+    name, path = next(iter(transport.prepare(environment).items()))
+    assert name == 'FASTRTPS_DEFAULT_PROFILES_FILE'
+    assert environment == {'ROS_DISTRO': 'humble', **given, name: path}
+    root = ElementTree.parse(path).getroot()
+    space = {'dds': root.tag.partition('}')[0].lstrip('{')}
+    size = root.findtext('.//dds:segment_size', namespaces=space)
+    assert size is not None
+    assert int(size) >= 2 * 1920 * 1080 * 3
+    used = root.findtext('.//dds:userTransports/dds:transport_id', namespaces=space)
+    assert used == root.findtext('.//dds:transport_descriptor/dds:transport_id', namespaces=space)
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        {transport.VARIABLE: 'LARGE_DATA'},
+        {'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'},
+        {transport.PROFILES[1]: 'profiles.xml'},
+    ],
+)
+def test_what_the_user_chose_on_humble_is_left_alone(given: dict[str, str]) -> None:
+    environment = {'ROS_DISTRO': 'humble', **given}
+    assert transport.prepare(environment) == {}
+    assert environment == {'ROS_DISTRO': 'humble', **given}
+
+
+def test_the_mend_of_lost_images_is_the_one_for_the_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    assert f'{transport.VARIABLE}={transport.VALUE}' in loss_mend()
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE=/' in loss_mend()
+    assert transport.VARIABLE not in loss_mend()
 
 
 def test_fast_dds_by_name_is_still_fast_dds() -> None:
@@ -44,22 +84,4 @@ def test_fast_dds_by_name_is_still_fast_dds() -> None:
 
 def test_an_empty_value_counts_as_nothing_set() -> None:
     environment = {'FASTDDS_BUILTIN_TRANSPORTS': ''}
-    assert transport.prepare(environment) == transport.VALUE
-
-
-@pytest.mark.parametrize(
-    ('given', 'needed'),
-    [
-        ({}, True),
-        ({'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'}, True),
-        ({transport.VARIABLE: transport.VALUE}, True),  # refused there, and without effect
-        ({transport.VARIABLE: 'LARGE_DATA'}, False),
-        ({'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'}, False),
-        ({transport.PROFILES[1]: 'profiles.xml'}, False),
-    ],
-)
-def test_on_humble_images_are_wanted_reliably_unless_the_user_saw_to_the_transport(
-    given: dict[str, str], needed: bool
-) -> None:
-    assert transport.needs_reliable_images({'ROS_DISTRO': 'humble', **given}) is needed
-    assert not transport.needs_reliable_images({'ROS_DISTRO': 'jazzy', **given})
+    assert transport.prepare(environment) == {transport.VARIABLE: transport.VALUE}
