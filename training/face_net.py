@@ -77,7 +77,10 @@ class Block(nn.Module):  # type: ignore[misc]
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity(),
+                # count_include_pad: as in audio_network.py, for crops of an odd size
+                nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+                if stride == 2
+                else nn.Identity(),
                 nn.Conv2d(inputs, outputs, 1, bias=False),
                 nn.BatchNorm2d(outputs),
             )

@@ -245,9 +245,21 @@ def test_package_that_is_not_installed_is_named(known):
         store.find('elsewhere')
 
 
-@pytest.mark.parametrize(
-    'name', [n for n, entry in catalogue.load().items() if entry.embedded and store.locate(n)]
-)
+EMBEDDED = [n for n, entry in catalogue.load().items() if entry.embedded and store.locate(n)]
+
+
+@pytest.mark.parametrize('name', [name for name in EMBEDDED if name != 'fusion'])
+def test_embedded_networks_are_read_alike_by_older_runtimes(name):
+    onnx = pytest.importorskip('onnx')
+    for node in onnx.load(store.find(name)).graph.node:
+        given = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        if node.op_type == 'AveragePool' and given.get('ceil_mode') and name != 'face_lite':
+            # ONNX Runtime 1.23, the last one for Python 3.10, divides the cut-off end by the whole
+            # kernel otherwise. (The sizes of face_lite are even: nothing is cut off.)
+            assert given.get('count_include_pad', 0) == 0
+
+
+@pytest.mark.parametrize('name', EMBEDDED)
 def test_what_is_embedded_is_whole(name):
     assert store.verify(name)[0] is not State.DAMAGED
     assert store.size(name) <= 8 * 2**20

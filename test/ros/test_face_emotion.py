@@ -17,6 +17,7 @@ from ros_messages import NS, image
 from sensor_msgs.msg import CompressedImage, Image
 
 from mer_ros.cli import demo_clip
+from mer_ros.ros import transport
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.face_node import FaceEmotion
 from mer_ros.ros.images import from_bgr
@@ -284,7 +285,8 @@ def test_levels_are_those_of_the_message() -> None:
 def test_images_that_the_transport_loses_are_told_with_the_mend(graph: Any) -> None:
     graph.start(FaceEmotion)
     environment = dict(os.environ)
-    environment.pop('FASTDDS_BUILTIN_TRANSPORTS', None)
+    for name in (transport.VARIABLE, *transport.PROFILES):
+        environment.pop(name, None)
     camera = subprocess.Popen(
         [sys.executable, '-c', CAMERA, '--ros-args', '-r', f'__ns:={graph.namespace}'],
         env=environment,
