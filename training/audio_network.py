@@ -66,8 +66,8 @@ class Block(nn.Module):
         self.gate = Gate(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            # What is cut off at the end counts by what is there. Nothing is padded, but ONNX Runtime
-            # 1.23 takes the rest for padding and divides by all of it unless told not to count it.
+            # What is cut off at the end counts by what is there. Nothing is padded, but ONNX
+            # Runtime 1.23 takes the rest for padding and divides by all of it unless told not to.
             pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
             self.shortcut = nn.Sequential(
                 pool if stride != 1 else nn.Identity(),
