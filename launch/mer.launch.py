@@ -42,11 +42,7 @@ ARGUMENTS = (
     ('namespace', '', 'Namespace of all nodes.'),
     ('params_file', DEFAULTS, 'Parameters of all nodes.'),
     ('debug', 'false', 'Show the debug image and plots in rqt.'),
-    (
-        'record',
-        '',
-        'Folder of a bag of everything, embeddings too; empty: none.',
-    ),
+    ('record', '', 'Folder of a bag of everything, embeddings too; empty: none.'),
     ('use_sim_time', '', 'Over the parameter file: follow /clock.'),
     ('rviz', 'false', 'Show the debug image in rviz.'),
     ('log_level', 'info', 'debug, info, warn, error or fatal.'),

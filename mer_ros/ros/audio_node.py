@@ -172,14 +172,14 @@ class AudioEmotion(EmotionNode):
         return pipeline.pop(latest=True, waiting=waiting)
 
     def _process(self, _: bool) -> None:
-        pipeline, publisher = self._pipeline, self._publisher
+        pipeline = self._pipeline
         started = time.monotonic()
         while pipeline is not None and (window := self._next(pipeline)) is not None:
             array, features = pipeline.classify(window)
             if pipeline is not self._pipeline:
                 return  # cleaned up meanwhile
             array = replace(array, latency=self.latency(array.stamp_ns))
-            publisher.publish(to_message(array))
+            self._publisher.publish(to_message(array))
             self._features_publisher.publish(features_to_message(features))
             if self._embeddings is not None and pipeline.embedding is not None:
                 self._embeddings.publish(

@@ -23,13 +23,11 @@ from mer_ros.ros.audio_messages import (
     off_pace,
     to_chunk,
 )
+from mer_ros.ros.audio_publishers import Crowd, Gid, publishers
 from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.errors import AudioMessageError
 from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
-
-UNKNOWN = '_NODE_NAME_UNKNOWN_'
-"""What rcl calls the node of a publisher that it knows nothing of."""
 
 LOOK_S = 0.25
 """How often the graph is looked at for publishers."""
@@ -38,11 +36,6 @@ INFO_WAIT_S = 1.0
 """How long the first sound waits for its audio_info."""
 
 MAX_PENDING = 2000
-LINGER_S = 40.0
-"""How long a publisher whose process was killed may stay on the graph."""
-
-Gid = tuple[int, ...]
-"""What the middleware calls a publisher."""
 
 
 class AudioSource:
@@ -72,7 +65,7 @@ class AudioSource:
         self._graph_problem = ''
         self._format_problem = ''
         self._several = ''
-        self._since: dict[Gid, float] = {}
+        self._crowd = Crowd(node)
         self._started = time.monotonic()
         self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
         self._look()
@@ -93,7 +86,7 @@ class AudioSource:
             route = find_route(self._node)
             if route is not None and route != self._route:
                 self._follow(route)
-            several, self._several = self._several, self._mixed(route)
+            several, self._several = self._several, self._crowd.complaint(route)
             if self._several and self._several != several:
                 self._node.get_logger().warning(self._several)
             self._listen_for_info()
@@ -135,7 +128,7 @@ class AudioSource:
         While a publisher of the sound is there that was when it said so, it holds: it may have
         been said once, by hand.
         """
-        before, self._info_from = self._info_from, self._publishers(INFO_TOPIC)
+        before, self._info_from = self._info_from, publishers(self._node, INFO_TOPIC)
         lost = not self._info_from or not before <= self._info_from
         if self._info_input is not None and lost:
             # What is left may be latched where the other was not: it is subscribed to anew.
@@ -149,12 +142,8 @@ class AudioSource:
             self._waiting_since = None
             self._node.get_logger().info('audio_info is of a publisher that is gone: forgotten')
 
-    def _publishers(self, topic: str) -> frozenset[Gid]:
-        found = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
-        return frozenset(tuple(each.endpoint_gid) for each in found)
-
     def _sounds(self) -> frozenset[Gid]:
-        return self._publishers(self._route.topic) if self._route is not None else frozenset()
+        return publishers(self._node, self._route.topic) if self._route is not None else frozenset()
 
     def _listen_for_info(self) -> None:
         if self._info_input is not None or self._route is None or self._route.type_name == OTHER:
@@ -249,37 +238,6 @@ class AudioSource:
         else:
             mend = 'set sample_rate and channels, or publish audio_info'
         return off_pace(self._pace.ratio(), self._format(), mend)
-
-    def _mixed(self, route: Route | None) -> str:
-        """Return that several publish the sound, whose pieces are then shuffled; '' for one.
-
-        A publisher that was killed stays on the graph for some 20 s, first by the name of the one
-        that is started in its place and then by none: by name it is not counted, and of one name
-        only what was there for longer.
-        """
-        if route is None:
-            return ''
-        names = sorted({name for name in route.publishers if UNKNOWN not in name})
-        topic = self._node.resolve_topic_name(route.topic)
-        lasting = self._lasting()
-        if len(names) < 2 <= lasting:
-            return (
-                f'{lasting} publishers on {topic}, of one node name ({"".join(names)}), are heard '
-                'mixed up: was the graph started twice? end one of them'
-            )
-        if len(names) < 2:
-            return ''
-        return (
-            f'{len(names)} publishers on {topic} '
-            f'({", ".join(names)}) are heard mixed up: remap one of them, or set '
-            'audio:=... to the topic of one'
-        )
-
-    def _lasting(self) -> int:
-        """Return how many publishers of the sound are there longer than a dead one would be."""
-        now = time.monotonic()
-        self._since = {gid: self._since.get(gid, now) for gid in self._sounds()}
-        return sum(now - since > LINGER_S for since in self._since.values())
 
     def findings(self) -> Iterable[Finding]:
         """Return why there is no sound, or none that can be right."""

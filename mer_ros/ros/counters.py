@@ -17,6 +17,10 @@ GOOD_AGAIN_S = 10.0
 """A fault that comes back after this long without it is logged again."""
 
 
+LATELY_S = 10.0
+"""Quantiles are of this long: 20 results of the audio node."""
+
+
 class Logger(Protocol):
     """The part of rclpy's logger that is needed here."""
 
@@ -70,7 +74,7 @@ class Quantiles:
     def __init__(
         self,
         size: int = 200,
-        within_s: float = GOOD_AGAIN_S,
+        within_s: float = LATELY_S,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Keep ``size`` values at most, for so many seconds of that clock."""

@@ -139,7 +139,7 @@ class FaceEmotion(EmotionNode):
 
     def _process(self, item: tuple[Any, int]) -> None:
         message, stamp_ns = item
-        pipeline, publisher = self._pipeline, self._publisher
+        pipeline = self._pipeline
         if pipeline is None:
             return
         array = pipeline.process(images.to_bgr(message), stamp_ns, message.header.frame_id)
@@ -147,7 +147,7 @@ class FaceEmotion(EmotionNode):
             return  # cleaned up meanwhile
         self._processed.tick()
         array = replace(array, latency=self.latency(stamp_ns))
-        publisher.publish(to_message(array))
+        self._publisher.publish(to_message(array))
         self.results.tick()
         if self._embeddings is not None and pipeline.embeddings:
             self._embeddings.publish(

@@ -16,7 +16,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_messages import NS, info, sound, stamped, unstamped
 
-from mer_ros.ros import audio_source
+from mer_ros.ros import audio_publishers
 from mer_ros.ros.audio_messages import OTHER, Route
 from mer_ros.ros.audio_node import BURST_S, Arrivals, AudioEmotion
 from mer_ros.ros.conversions import from_time
@@ -182,7 +182,7 @@ def test_two_publishers_are_told_apart_by_name(graph: Any, second: Node) -> None
 def test_two_publishers_of_one_node_name_are_told_once_neither_can_be_a_dead_one(
     graph: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(audio_source, 'LINGER_S', 1.0)
+    monkeypatch.setattr(audio_publishers, 'LINGER_S', 1.0)
     inform(graph, info())
     start(graph)
     again = graph.publisher(AudioDataStamped, 'audio_stamped', 10)

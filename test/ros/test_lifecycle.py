@@ -178,6 +178,24 @@ def test_a_missing_model_leaves_the_node_alive_with_the_mend(graph: Any, tmp_pat
     graph.diagnosis(lambda status, _: status.level != b'\x02', 'a node that works')
 
 
+def test_the_fusion_takes_parameters_of_ones_own(
+    graph: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    (tmp_path / 'fusion.json').write_text('{"pairs": {"default": {}, "mine+yours": {}}}')
+    node = graph.start(EmotionFusion)
+    assert node._table.names() == ['default', 'mine+yours']
+
+
+def test_a_broken_file_of_them_is_an_error_that_names_it(
+    graph: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    (tmp_path / 'fusion.json').write_text('{}')
+    node = graph.start(EmotionFusion)
+    assert f'{tmp_path}/fusion.json' in node.trouble
+
+
 def test_an_unknown_backend_is_an_error_that_names_the_known_ones(graph: Any) -> None:
     graph.start(FaceEmotion, classifier='nonsense')
     values = graph.diagnosis(lambda status, _: status.level == b'\x02', 'an unknown backend')
