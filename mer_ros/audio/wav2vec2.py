@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ AGREEMENT = 0.05
 
 _PROBES = 4
 _WINDOW = 16_000
+
+_LOG = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
 Network = Callable[[Array], tuple[Array, Array]]
@@ -58,7 +61,8 @@ class Wav2Vec2Classifier:
     Args:
         model: folder of the checkpoint; by default where ``mer models`` keeps it.
         dtype: ``auto`` takes bfloat16 where the CPU (or GPU) has it and int8 elsewhere, if the
-            probabilities on probe sounds stay within :data:`AGREEMENT` of float32, else float32.
+            probabilities on probe sounds stay within :data:`AGREEMENT` of float32, else float32;
+            that as well, with a warning, where the copy in 8 bits cannot be written.
         device: ``auto`` takes CUDA where there is one.
         threads: of the network; 1 leaves the other core to the face node.
 
@@ -118,7 +122,14 @@ class Wav2Vec2Classifier:
         refused = ''
         for dtype in wanted:
             if dtype == 'int8':
-                network, difference = self._int8(folder, device, original)
+                try:
+                    network, difference = self._int8(folder, device, original)
+                except ModelError as error:
+                    if self._dtype != 'auto':
+                        raise
+                    _LOG.warning('wav2vec2 runs in float32, some three times as slow: %s', error)
+                    refused = '; int8 cannot be written'
+                    continue
             else:
                 network = _TorchNetwork(*original(), dtype, device)
                 same = (device, dtype) == ('cpu', 'float32')

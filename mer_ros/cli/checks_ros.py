@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -14,6 +15,7 @@ from mer_ros.cli.graph import check_log_folder
 
 IMAGES, RATE = 60, 30.0
 ENOUGH = 0.95
+NOT_TRIED = Finding(Status.WARN, 'not tried: ROS does not start', 'mend that first')
 PUBLISH = """
 import array, sys, time
 import rclpy
@@ -47,14 +49,41 @@ def ros() -> list[Finding]:
                 '/opt/ros/<distro>/setup.bash first)',
             )
         ]
+    if said := _middleware_fault():
+        chosen = os.environ['RMW_IMPLEMENTATION']
+        mend = (
+            f'unset RMW_IMPLEMENTATION, or install {chosen} for this distribution (apt-get install '
+            f'ros-$ROS_DISTRO-{chosen.replace("_", "-")}); the wheels of PyPI have Fast DDS only'
+        )
+        return [Finding(Status.FAIL, f'RMW_IMPLEMENTATION={chosen}: {said}', mend)]
     importlib.import_module('rclpy')
     distribution = os.environ.get('ROS_DISTRO') or 'Kilted wheels from PyPI'
     domain = os.environ.get('ROS_DOMAIN_ID') or '0'
     return [Finding(Status.OK, f'rclpy of {distribution}, ROS_DOMAIN_ID {domain}')]
 
 
+@functools.cache
+def _middleware_fault() -> str:
+    """Return why ROS cannot use the middleware asked for, '' if it can.
+
+    It is tried in a process of its own, since rcl ends the one in which it fails.
+    """
+    if not os.environ.get('RMW_IMPLEMENTATION'):
+        return ''
+    argv = [sys.executable, '-c', 'import rclpy; rclpy.init(); rclpy.shutdown()']
+    tried = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    if not tried.returncode:
+        return ''
+    lines = [line for line in tried.stderr.splitlines() if line.strip()]
+    # '[ERROR] [time] [rcl]: what, at /where/it/was/built'
+    said = lines[0].rpartition(']: ')[2].partition(', at /')[0] if lines else ''
+    return said or f'rclpy ends with {tried.returncode}'
+
+
 def messages() -> list[Finding]:
     """Check the message packages and what else the nodes import."""
+    if _middleware_fault():
+        return [NOT_TRIED]
     mend = 'run `make build`, then `source install/setup.bash`'
     found = []
     for name in ('mer_ros.msg', 'message_filters', 'diagnostic_msgs.msg', 'lifecycle_msgs.msg'):
@@ -102,6 +131,8 @@ def round_trip() -> list[Finding]:
     """
     from mer_ros.ros.transport import prepare
 
+    if _middleware_fault():
+        return [NOT_TRIED]
     check_log_folder()
     prepare()
     import rclpy

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mer_ros.ros import memory, transport
+from mer_ros.ros import core_log, memory, transport
 
 if TYPE_CHECKING:
     from mer_ros.ros.node import EmotionNode
@@ -40,6 +40,7 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     try:
         _initialise(args)
         node = make()
+        core_log.hand_on(node.get_logger())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         if not told:

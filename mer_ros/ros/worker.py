@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar('Item')
+_LOG = logging.getLogger(__name__)
 
 
 class Worker(Generic[Item]):
@@ -64,15 +66,23 @@ class Worker(Generic[Item]):
         """Finish the item in work, drop the rest, end the thread.
 
         Returns:
-            False when the item in work took longer than ``timeout_s``.
+            False, and a warning in the log, when the item in work took longer than ``timeout_s``.
         """
         with self._changed:
             self._running = False
             self._items.clear()
             self._changed.notify()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self._thread is threading.current_thread():
+            return False
+        self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            return True
+        _LOG.warning(
+            '%s has not come to its end within %g s; it goes on beside what is started next',
+            self._thread.name,
+            timeout_s,
+        )
+        return False
 
     def _run(self) -> None:
         again_s: float | None = None

@@ -118,6 +118,22 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_mend(
         loaded(checkpoint)
 
 
+def test_auto_goes_on_in_float32_where_the_cache_cannot_be_written(
+    checkpoint: Path,
+    cache: Path,
+    windows: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr('mer_ros.audio.wav2vec2.has_bfloat16', lambda: False)
+    cache.parent.parent.mkdir(parents=True)
+    cache.parent.write_text('a file where a folder should be')
+    auto = loaded(checkpoint, 'auto')
+    assert auto.chosen == 'cpu float32 (max difference 0.000; int8 cannot be written)'
+    assert 'runs in float32' in caplog.text and 'make room there' in caplog.text
+    assert np.array_equal(auto.classify(windows), loaded(checkpoint, 'float32').classify(windows))
+
+
 def test_eight_bits_and_a_gpu_do_not_go_together(checkpoint: Path) -> None:
     with pytest.raises(ModelError, match='cuda'):
         Wav2Vec2Classifier(str(checkpoint), dtype='int8', device='cuda').load()

@@ -1,6 +1,9 @@
 """The doctor: what it looks at, and that each fault comes with its mend."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -22,6 +25,21 @@ def test_every_check_of_the_design_is_made(capsys):
     for each in found['checks']:
         assert each['text']
         assert bool(each['mend']) == (each['status'] != 'OK')
+
+
+def test_a_middleware_that_is_not_there_is_told_and_the_rest_is_looked_at():
+    environment = {**os.environ, 'RMW_IMPLEMENTATION': 'rmw_that_is_not_there'}
+    done = subprocess.run(
+        [sys.executable, '-m', 'mer_ros.cli.main', 'doctor', '--json'],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    found = {each['check']: each for each in json.loads(done.stdout)['checks']}
+    assert found['ros']['status'] == 'FAIL'
+    assert 'rmw_that_is_not_there' in found['ros']['text']
+    assert 'unset RMW_IMPLEMENTATION' in found['ros']['mend']
+    assert found['round trip']['status'] == found['messages']['status'] == 'WARN'
+    assert found['models']['status'] == 'OK'
 
 
 def test_images_make_the_round_trip():

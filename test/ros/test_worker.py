@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -77,6 +78,23 @@ def test_stop_drops_what_waits_and_ends_the_thread() -> None:
     assert worker.stop()
     assert done == [1]
     assert 'a worker of this test' not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_does_not_end_in_time_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(item: int) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    worker = Worker('a slow worker', work, pytest.fail)
+    worker.put(1)
+    begun.wait(10)
+    with caplog.at_level(logging.WARNING):
+        assert not worker.stop(0.05)
+    assert 'a slow worker has not come to its end within 0.05 s' in caplog.text
+    go_on.set()
+    assert worker.stop()
 
 
 def test_it_tends_after_an_item_and_again_when_it_said() -> None:
