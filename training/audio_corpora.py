@@ -119,10 +119,26 @@ def labels_key(data: Path) -> str:
     return hashlib.sha256((data / 'labels.csv').read_bytes()).hexdigest()[:12]
 
 
+def _recordings_key(rows: list[labelled_clips.Clip]) -> str:
+    """Return what tells the recordings from others of the same names; '' where one is missing."""
+    total = hashlib.sha256()
+    for row in rows:
+        if not row.path.is_file():
+            return ''
+        total.update(hashlib.sha256(row.path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _of_others(path: Path, key: str) -> bool:
+    """Say whether a cache is known to be of other recordings."""
+    with np.load(path) as stored:
+        return bool(key) and 'recordings' in stored and str(stored['recordings']) != key
+
+
 def load(data: Path, cache: Path) -> list[Clip]:
     """Return every labelled clip, decoded once and kept in ``cache``.
 
-    The cache is keyed by labels.csv, so changed labels are decoded afresh. Where it is there, the
+    What labels.csv or a recording has changed is decoded afresh. Where the cache is there, the
     recordings need not be.
 
     Raises:
@@ -130,7 +146,8 @@ def load(data: Path, cache: Path) -> list[Clip]:
     """
     rows = read_labels(data)
     path = cache / f'clips-{labels_key(data)}.npz'
-    if not path.is_file():
+    key = _recordings_key(rows)
+    if not path.is_file() or _of_others(path, key):
         _log.info('decoding %d clips into %s', len(rows), path)
         activity = _Activity()
         decoded = [_decode(row.path) for row in rows]
@@ -142,6 +159,7 @@ def load(data: Path, cache: Path) -> list[Clip]:
             lengths=[s.size for s in decoded],
             speech=np.concatenate(judged),
             chunks=[p.size for p in judged],
+            recordings=key,
         )
         part.replace(path)
     with np.load(path) as stored:

@@ -18,7 +18,7 @@ from mer_ros.ros.media_outputs import Offer, Outputs
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.parameter_spec import Values
 from mer_ros.ros.parameters import NODES
-from mer_ros.ros.playout import in_due_order
+from mer_ros.ros.playout import Beginning, in_due_order
 from mer_ros.ros.read_ahead import ReadAhead
 
 CLOCK_PERIOD_S = 0.01
@@ -168,10 +168,13 @@ class MediaSource(EmotionNode):
         """Publish the items of a file at their times, by the steady clock."""
         rate = self.values.number('rate')
         with ReadAhead(in_due_order(source)) as items:
+            beginning: Beginning | None = None
             start_ns, begun, tick_s = 0, 0.0, 0.0
             for due_s, item in items:
-                if not start_ns:
+                if beginning is None:
                     start_ns, begun = time.time_ns(), time.monotonic()
+                    real_time = rate == 1.0 and not self._outputs.has_clock
+                    beginning = Beginning(start_ns, follows=real_time)
                 while self._outputs.has_clock and tick_s <= due_s:
                     if self._stop.wait(max(begun + tick_s / rate - time.monotonic(), 0.0)):
                         return
@@ -181,6 +184,11 @@ class MediaSource(EmotionNode):
                 if self._stop.wait(max(due - time.monotonic(), 0.0)):
                     return
                 self._behind.add(time.monotonic() - due)
+                before_ns = start_ns
+                start_ns = beginning.start_ns(time.time_ns(), time.monotonic() - begun)
+                if start_ns != before_ns:
+                    moved_s = (start_ns - before_ns) * 1e-9
+                    self.get_logger().warning(f'the clock was set by {moved_s:+.3f} s: so are stamps')
                 self._publish(item, start_ns + round(item.stamp_s * 1e9))
 
     def _publish(self, item: VideoFrame | AudioBlock, stamp_ns: int) -> None:

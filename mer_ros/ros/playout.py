@@ -1,4 +1,4 @@
-"""When each item of a file is due, and the order that follows."""
+"""When each item of a file is due, the order that follows, and what its stamps count from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,35 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 
 from mer_ros.media.sources import AudioBlock, VideoFrame
+
+CLOCK_SET_NS = 250_000_000
+"""The system's clock does not come this far from the steady one unless somebody sets it."""
+
+
+class Beginning:
+    """When a film began by the system's clock.
+
+    Args:
+        now_ns: that clock's time.
+        follows: whether the beginning moves when that clock is set, as stamps of a camera do. Not
+            where the film's own /clock is what counts, or where it plays at another speed.
+    """
+
+    def __init__(self, now_ns: int, follows: bool) -> None:
+        self._start_ns = now_ns
+        self._follows = follows
+
+    def start_ns(self, now_ns: int, elapsed_s: float) -> int:
+        """Return what stamps count from.
+
+        Args:
+            now_ns: time of the system's clock.
+            elapsed_s: time of the steady clock since the beginning.
+        """
+        off_ns = now_ns - self._start_ns - round(elapsed_s * 1e9)
+        if self._follows and abs(off_ns) > CLOCK_SET_NS:
+            self._start_ns += off_ns
+        return self._start_ns
 
 
 def due_s(item: VideoFrame | AudioBlock) -> float:

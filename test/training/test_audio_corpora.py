@@ -34,6 +34,20 @@ def test_the_words_and_the_form_of_the_commands_are_read(tmp_path: Path) -> None
     assert (first.samples.size, second.samples.size) == (8000, 5000)
 
 
+def test_another_recording_of_the_same_name_is_decoded_and_a_missing_one_comes_from_before(
+    tmp_path: Path,
+) -> None:
+    from audio_corpora import load
+
+    recording(tmp_path / 'a.wav', 8000)
+    (tmp_path / 'labels.csv').write_text(HEADER + 'a,a.wav,s,fear\n')
+    assert load(tmp_path, tmp_path)[0].samples.size == 8000
+    recording(tmp_path / 'a.wav', 9000)
+    assert load(tmp_path, tmp_path)[0].samples.size == 9000
+    (tmp_path / 'a.wav').unlink()
+    assert load(tmp_path, tmp_path)[0].samples.size == 9000
+
+
 def test_one_name_in_two_corpora_is_two_people_all_through_training(tmp_path: Path) -> None:
     import torch
     from audio_batches import Batches
