@@ -13,25 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mer_ros.emotions import COUNT, UNKNOWN, valence_arousal
-from mer_ros.estimates import Estimate, EstimateArray, Modality
-from mer_ros.fusion.attribution import Attribution, Attributor, VisibleFace
-from mer_ros.fusion.combination import (
-    Combination,
-    Statement,
-    calibrated,
-    check_array,
-    combine,
-    state,
-)
-from mer_ros.fusion.context import UTTERANCE_S, Context
-from mer_ros.fusion.decision import NANOSECONDS, SubjectState
+from mer_ros.emotions import COUNT
+from mer_ros.estimates import EstimateArray, Modality
+from mer_ros.fusion.attribution import Attributor, VisibleFace
+from mer_ros.fusion.combination import Statement, calibrated, check_array, state
+from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.envelope import check_envelope
 from mer_ros.fusion.hearing import Hearing
 from mer_ros.fusion.parameters import FusionParameters, ParameterTable
 from mer_ros.fusion.reliability import decay
 from mer_ros.fusion.settings import FusionSettings
 from mer_ros.fusion.streams import Arrival, Stream
+from mer_ros.fusion.subjects import Subjects
 
 if TYPE_CHECKING:
     from mer_ros.audio.features import AudioFeatures
@@ -68,8 +61,7 @@ class FusionEngine:
     @settings.setter
     def settings(self, settings: FusionSettings) -> None:
         self._settings = self._hearing.settings = self._attributor.settings = settings
-        for subject in self._states.values():
-            subject.settings = settings
+        self._subjects.settings = settings
 
     def reset(self) -> None:
         """Forget everything but the settings and the parameters."""
@@ -78,10 +70,8 @@ class FusionEngine:
         self._forget_subjects()
 
     def _forget_subjects(self) -> None:
-        self._states: dict[str, SubjectState] = {}
+        self._subjects = Subjects(self._settings)
         self._attributor = Attributor(self._settings)
-        self._context = Context()
-        self._learned_ns: int | None = None
         self._alone_ns: int | None = None
         self._late_ns = 0
 
@@ -184,20 +174,19 @@ class FusionEngine:
         faces = face.estimates if face is not None else ()
         seen = [VisibleFace(item.subject_id, float(item.speaking), item.roi) for item in faces]
         if face is not None:  # the voice may be of another clock, far ahead of the faces
-            self._drop_old(stamp_ns)
+            self._subjects.forget_old(stamp_ns)
         for envelope in self._hearing.take_envelopes(stamp_ns):
             self._attributor.hear(envelope)
         attribution = self._attributor.update(seen if face is not None else None, speech, stamp_ns)
         voice = self._voice(audio, stamp_ns, parameters)
         estimates = [
-            self._fuse_face(item, voice, attribution, speech, stamp_ns, parameters)
+            self._subjects.face(item, voice, attribution, speech, stamp_ns, parameters)
             for item in faces
         ]
         owner = attribution.bound
         if voice is not None and owner not in {item.subject_id for item in faces}:
-            template = Estimate(owner if owner is not None else AUDIO_SUBJECT, speaking=speech)
-            combination = combine(None, voice, parameters)
-            estimates.append(self._decide(template, combination, stamp_ns, parameters))
+            name = owner if owner is not None else AUDIO_SUBJECT
+            estimates.append(self._subjects.voice(name, voice, speech, stamp_ns, parameters))
         used = Modality.NONE
         for estimate in estimates:
             for item in estimate.evidence:
@@ -235,82 +224,6 @@ class FusionEngine:
         factor = decay(age_s, self._settings.audio_half_life_s)
         said = state(audio.estimates[0], audio.stamp_ns, factor)
         return calibrated(said, parameters.audio_temperature, np.zeros(COUNT))
-
-    def _fuse_face(
-        self,
-        estimate: Estimate,
-        voice: Statement | None,
-        attribution: Attribution,
-        speech: float,
-        stamp_ns: int,
-        parameters: FusionParameters,
-    ) -> Estimate:
-        name = estimate.subject_id
-        speaking = attribution.heard.get(name, 0.0) * speech
-        own = voice if attribution.bound == name else None
-        factor = 1.0 - self._settings.talking_discount * speaking
-        said = state(estimate, stamp_ns, factor)
-        face = calibrated(said, parameters.face_temperature, self._context.baseline(name))
-        trust = 1.0
-        if face is not None and own is not None and self._settings.agreement_gating:
-            trust = self._context.trust(parameters) * attribution.heard[name]
-            self._learn(name, face, own, parameters)
-        combination = combine(face, own, parameters, trust)
-        template = Estimate(name, speaking=speaking, roi=estimate.roi, landmarks=estimate.landmarks)
-        return self._decide(template, combination, stamp_ns, parameters)
-
-    def _learn(
-        self, name: str, face: Statement, voice: Statement, parameters: FusionParameters
-    ) -> None:
-        """Let each audio array add to the context once."""
-        before = self._learned_ns
-        if before is not None and voice.stamp_ns <= before:
-            return
-        self._learned_ns = voice.stamp_ns
-        passed = UTTERANCE_S if before is None else (voice.stamp_ns - before) / NANOSECONDS
-        amount = min(passed / UTTERANCE_S, 1.0) * face.reliability * voice.reliability
-        self._context.observe(
-            name, face.probabilities, voice.probabilities, amount, voice.stamp_ns, parameters
-        )
-
-    def _decide(
-        self,
-        template: Estimate,
-        combination: Combination,
-        stamp_ns: int,
-        parameters: FusionParameters,
-    ) -> Estimate:
-        name = template.subject_id
-        subject = self._states.setdefault(name, SubjectState(self._settings))
-        decision = subject.update(
-            combination.log_evidence, combination.reliability, stamp_ns, parameters.prior_array()
-        )
-        probabilities = decision.probabilities.astype(np.float32)
-        known = decision.label != UNKNOWN
-        valence, arousal = valence_arousal(probabilities).tolist() if known else (0.0, 0.0)
-        return Estimate(
-            subject_id=name,
-            label=decision.label,
-            probabilities=probabilities,
-            confidence=float(probabilities[decision.label]) if known else 0.0,
-            reliability=float(np.float32(combination.reliability)),
-            valence=valence,
-            arousal=arousal,
-            label_since_ns=decision.since_ns,
-            speaking=float(np.float32(template.speaking)),
-            roi=template.roi,
-            landmarks=template.landmarks,
-            evidence=combination.record,
-        )
-
-    def _drop_old(self, stamp_ns: int) -> None:
-        limit = stamp_ns - _nanoseconds(self._settings.forget_s)
-        self._states = {
-            name: subject
-            for name, subject in self._states.items()
-            if subject.stamp_ns is not None and subject.stamp_ns >= limit
-        }
-        self._context.forget(set(self._states))
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -188,7 +188,7 @@ class MediaSource(EmotionNode):
                 start_ns = beginning.start_ns(time.time_ns(), time.monotonic() - begun)
                 if start_ns != before_ns:
                     moved_s = (start_ns - before_ns) * 1e-9
-                    self.get_logger().warning(f'the clock was set by {moved_s:+.3f} s: so are stamps')
+                    self.get_logger().warning(f'the clock was set by {moved_s:+.3f} s: stamps too')
                 self._publish(item, start_ns + round(item.stamp_s * 1e9))
 
     def _publish(self, item: VideoFrame | AudioBlock, stamp_ns: int) -> None:

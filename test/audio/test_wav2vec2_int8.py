@@ -130,7 +130,8 @@ def test_auto_goes_on_in_float32_where_the_cache_cannot_be_written(
     cache.parent.write_text('a file where a folder should be')
     auto = loaded(checkpoint, 'auto')
     assert auto.chosen == 'cpu float32 (max difference 0.000; int8 cannot be written)'
-    assert 'runs in float32' in caplog.text and 'make room there' in caplog.text
+    assert 'runs in float32' in caplog.text
+    assert 'make room there' in caplog.text
     assert np.array_equal(auto.classify(windows), loaded(checkpoint, 'float32').classify(windows))
 
 
