@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.audio.chunk import AudioChunk
-from mer_ros.audio.features import AudioFeatures
+from mer_ros.audio.feature_record import AudioFeatures
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.face.pipeline import FacePipeline

@@ -10,8 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mer_ros.audio.chunk import AudioError, Samples
-from mer_ros.audio.resampling import TARGET_RATE
+from mer_ros.audio.chunk import TARGET_RATE, AudioError, Samples
 from mer_ros.models import store
 from mer_ros.models.session import OnnxModel
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
+TARGET_RATE = 16_000
+"""Hz, of everything behind the resampling."""
+
 MIN_RATE = 4_000
 MAX_RATE = 192_000
 MAX_CHANNELS = 64

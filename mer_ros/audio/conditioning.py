@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from mer_ros.audio.chunk import Samples
-from mer_ros.audio.resampling import TARGET_RATE
+from mer_ros.audio.chunk import TARGET_RATE, Samples
 
 _DC_HZ = 5.0
 _PEAK = 0.99

@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import dct
 
 from mer_ros.audio.background import level_dbfs
-from mer_ros.audio.chunk import AudioError, Samples
+from mer_ros.audio.chunk import TARGET_RATE, AudioError, Samples
+from mer_ros.audio.feature_record import ENVELOPE_RATE, AudioFeatures
 from mer_ros.audio.log_mel import log_mel
 from mer_ros.audio.pitch import PitchTrack, pitch
-from mer_ros.audio.resampling import TARGET_RATE
 
 __all__ = [
-    'AudioFeatures', 'PitchTrack', 'energy', 'envelope', 'extract', 'log_mel', 'mfcc', 'pitch',
-    'spectral_centroid', 'zero_crossing_rate',
+    'PitchTrack', 'energy', 'envelope', 'extract', 'log_mel', 'mfcc', 'pitch', 'spectral_centroid',
+    'zero_crossing_rate',
 ]  # fmt: skip
 
 MFCC_COUNT = 13
-ENVELOPE_RATE = 100.0
-"""Hz: ten values a tenth of a second, twice what lip motion needs."""
 _ENVELOPE_HOP = int(TARGET_RATE / ENVELOPE_RATE)
 _SHORTEST = 400
-
-
-@dataclass(frozen=True)
-class AudioFeatures:
-    """Descriptors of one window; mirrors ``msg/AudioFeatures.msg``.
-
-    Attributes:
-        names: ``rms_db``, ``pitch_hz``, ``mfcc_0`` ...
-        values: (len(names),) float32, all finite.
-        envelope: (m,) float32 RMS amplitude at ``envelope_rate``, oldest first.
-        envelope_rate: Hz.
-        stamp_ns: time of the window's last sample.
-        window_ns: the descriptors cover [stamp - window, stamp].
-        frame_id: of the sound.
-    """
-
-    names: tuple[str, ...]
-    values: Samples
-    envelope: Samples
-    envelope_rate: float = ENVELOPE_RATE
-    stamp_ns: int = 0
-    window_ns: int = 0
-    frame_id: str = ''
-
-    def __getitem__(self, name: str) -> float:
-        """Return a value by name; raises KeyError for a name that is not there."""
-        if name not in self.names:
-            raise KeyError(f'no audio feature is called {name!r}; there are {self.names}')
-        return float(self.values[self.names.index(name)])
 
 
 def mfcc(samples: Samples, count: int = MFCC_COUNT) -> Samples:

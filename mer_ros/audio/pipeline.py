@@ -20,7 +20,8 @@ from mer_ros.audio.background import Background
 from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
 from mer_ros.audio.classification import AudioClassifier
 from mer_ros.audio.conditioning import normalise, reduce_noise
-from mer_ros.audio.features import AudioFeatures, extract
+from mer_ros.audio.feature_record import AudioFeatures
+from mer_ros.audio.features import extract
 from mer_ros.audio.intake import Intake
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity, Placement

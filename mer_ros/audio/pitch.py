@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mer_ros.audio.chunk import Samples
-from mer_ros.audio.resampling import TARGET_RATE
+from mer_ros.audio.chunk import TARGET_RATE, Samples
 
 LOW_HZ = 75.0
 HIGH_HZ = 500.0

@@ -18,10 +18,8 @@ from fractions import Fraction
 import numpy as np
 from scipy import signal
 
-from mer_ros.audio.chunk import Samples, check_format
+from mer_ros.audio.chunk import TARGET_RATE, Samples, check_format
 from mer_ros.audio.timeline import NS
-
-TARGET_RATE = 16_000
 
 _ZEROS = 32
 """Zero crossings of the sinc on either side, at the slower of the two rates."""

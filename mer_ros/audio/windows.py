@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mer_ros.audio.chunk import AudioError, Samples
-from mer_ros.audio.resampling import TARGET_RATE
+from mer_ros.audio.chunk import TARGET_RATE, AudioError, Samples
 from mer_ros.audio.timeline import NS, Continuity
 
 SAMPLE_NS = NS // TARGET_RATE

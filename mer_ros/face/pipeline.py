@@ -20,8 +20,8 @@ from mer_ros.face.motion import MOTION_SIZE, MouthMotion
 from mer_ros.face.points import LandmarkNet
 from mer_ros.face.quality import assess
 from mer_ros.face.recognition import Recognition
-from mer_ros.face.settings import FaceSettings
-from mer_ros.face.tracking import JUMP_NS, Track, Tracker
+from mer_ros.face.settings import JUMP_NS, FaceSettings
+from mer_ros.face.tracking import Track, Tracker
 
 
 @dataclass(frozen=True)

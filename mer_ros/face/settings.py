@@ -9,6 +9,9 @@ from typing import Any
 from mer_ros.face.alignment import BOX_MARGIN
 from mer_ros.face.errors import FaceError
 
+JUMP_NS = 1_000_000_000
+"""A stamp further back begins anew (a looped bag); less is jitter, or a clock being set."""
+
 
 def _setting(
     default: Any, description: str, low: float | None = None, high: float | None = None,

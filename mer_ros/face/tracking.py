@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from mer_ros.face.detection import Detection
-
-JUMP_NS = 1_000_000_000
-"""A stamp further back begins anew (a looped bag); less is jitter, or a clock being set."""
+from mer_ros.face.settings import JUMP_NS
 
 _UNMATCHED = 2.0
 """Cost of a face without its track: more than any one match, less than two bad ones, so that a

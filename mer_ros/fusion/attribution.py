@@ -24,7 +24,7 @@ from mer_ros.fusion.envelope import MouthTrace, SoundTrack, belongs
 from mer_ros.fusion.settings import FusionSettings
 
 if TYPE_CHECKING:
-    from mer_ros.audio.features import AudioFeatures
+    from mer_ros.audio.feature_record import AudioFeatures
 
 GAIN_PER_S = 4.0
 """Log odds gained per second of speech at one unit of the mouth's own log odds."""

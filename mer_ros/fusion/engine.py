@@ -27,7 +27,7 @@ from mer_ros.fusion.streams import Arrival, Stream
 from mer_ros.fusion.subjects import Subjects
 
 if TYPE_CHECKING:
-    from mer_ros.audio.features import AudioFeatures
+    from mer_ros.audio.feature_record import AudioFeatures
 
 LATE_LIMIT_S = 10.0
 """Faces further than this from audio that comes at the same time are of another clock, not slow."""

@@ -20,7 +20,7 @@ from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.errors import FusionError
 
 if TYPE_CHECKING:
-    from mer_ros.audio.features import AudioFeatures
+    from mer_ros.audio.feature_record import AudioFeatures
 
 SMOOTH_S = 0.6
 """As face/motion.py smooths."""

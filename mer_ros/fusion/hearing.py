@@ -11,7 +11,7 @@ from mer_ros.fusion.settings import FusionSettings
 from mer_ros.fusion.streams import Arrival, Stream
 
 if TYPE_CHECKING:
-    from mer_ros.audio.features import AudioFeatures
+    from mer_ros.audio.feature_record import AudioFeatures
 
 KEPT = 256
 """Results kept, so that the sound may run ahead of the faces (a bag read fast)."""

@@ -23,7 +23,7 @@ from mer_ros.fusion.envelope import check_envelope
 from mer_ros.fusion.streams import Laps
 
 if TYPE_CHECKING:
-    from mer_ros.audio.features import AudioFeatures
+    from mer_ros.audio.feature_record import AudioFeatures
 
 Waiting = tuple[EstimateArray, float, int]
 """What waits, when it came, and its lap."""

@@ -20,8 +20,8 @@ from mer_ros.msg import Evidence as EvidenceMessage
 from mer_ros.msg import FaceEmbedding as FaceEmbeddingMessage
 from mer_ros.msg import FaceEmbeddings as FaceEmbeddingsMessage
 
-if TYPE_CHECKING:  # importing it costs every node a second of scipy
-    from mer_ros.audio.features import AudioFeatures
+if TYPE_CHECKING:
+    from mer_ros.audio.feature_record import AudioFeatures
     from mer_ros.face.embedding import FaceEmbedding
 
 NS = 1_000_000_000

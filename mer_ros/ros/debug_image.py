@@ -11,7 +11,7 @@ from typing import Any
 
 from sensor_msgs.msg import Image
 
-from mer_ros.face.tracking import JUMP_NS
+from mer_ros.face.settings import JUMP_NS
 from mer_ros.render.overlay import Scene, draw
 from mer_ros.ros import qos
 from mer_ros.ros.conversions import from_time

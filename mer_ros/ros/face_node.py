@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mer_ros.face.pipeline import FacePipeline
-from mer_ros.face.settings import FaceSettings
-from mer_ros.face.tracking import JUMP_NS
+from mer_ros.face.settings import JUMP_NS, FaceSettings
 from mer_ros.models import registry
 from mer_ros.msg import EmotionArray, FaceEmbeddings
 from mer_ros.ros import backends, images, qos

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_ros.audio.features import AudioFeatures
+from mer_ros.audio.feature_record import AudioFeatures
 from mer_ros.msg import AudioFeatures as AudioFeaturesMessage
 from mer_ros.ros.conversions import from_time
 

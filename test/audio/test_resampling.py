@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer_ros.audio.chunk import AudioError
-from mer_ros.audio.resampling import TARGET_RATE, Resampler
+from mer_ros.audio.chunk import TARGET_RATE, AudioError
+from mer_ros.audio.resampling import Resampler
 
 RATES = [4_000, 8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000]
 

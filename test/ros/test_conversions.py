@@ -7,7 +7,7 @@ from mer_ros.msg import EmotionArray
 from rclpy.serialization import deserialize_message, serialize_message
 from ros_messages import flat
 
-from mer_ros.audio.features import AudioFeatures
+from mer_ros.audio.feature_record import AudioFeatures
 from mer_ros.estimates import Estimate, EstimateArray, Evidence, Modality, no_points
 from mer_ros.ros.conversions import (
     features_to_message,

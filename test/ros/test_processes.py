@@ -115,3 +115,16 @@ def test_nodes_run_with_a_namespace_a_name_and_remaps(graph: Any, start: Any) ->
     )
     assert values['topic'] == f'{graph.namespace}/front/image'
     assert end(process, signal.SIGINT)[0] == 0
+
+
+@pytest.mark.parametrize('module', ['fusion_node', 'media_node'])
+def test_what_computes_nothing_heavy_loads_nothing_heavy(module: str) -> None:
+    """SciPy takes a second of a core and 90 MB in a process that never calls it."""
+    code = (
+        f'import sys, mer_ros.ros.{module}; '
+        'sys.exit(str({"scipy", "onnxruntime", "torch"} & set(sys.modules) or ""))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr.strip() == ''

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.audio.features import AudioFeatures
+from mer_ros.audio.feature_record import AudioFeatures
 from mer_ros.emotions import UNKNOWN
 from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.fusion.engine import FusionEngine
