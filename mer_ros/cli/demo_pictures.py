@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-
-from mer_ros.cli.errors import CommandError
 from mer_ros.cli.observer import Observer
-from mer_ros.render import timeline
+from mer_ros.render import image_file, timeline
 
 
 def write(observer: Observer, output: Path) -> list[str]:
     """Write the annotated frame that shows most and the timeline; return their paths.
 
     Raises:
-        CommandError: the frame can't be written.
-        RenderError: the timeline can't be.
+        RenderError: one of them can't be written.
     """
     written = []
     fused = observer.results['fused']
@@ -29,8 +25,7 @@ def write(observer: Observer, output: Path) -> list[str]:
         }
         _, image = max(observer.debug_images, key=lambda pair: (telling.get(pair[0], 0.0), pair[0]))
         path = output / 'demo_frame.png'
-        if not cv2.imwrite(str(path), image):
-            raise CommandError(f'cannot write {path}: choose another --output')
+        image_file.write(image, path)
         written.append(str(path))
     if fused:
         path = output / 'demo_timeline.png'

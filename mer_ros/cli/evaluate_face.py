@@ -24,7 +24,7 @@ from mer_ros.emotions import COUNT, LABELS, Emotion
 from mer_ros.face.classification import FaceClassifier, scores_of
 from mer_ros.metrics import confusion_matrix, expected_calibration_error, score, uar
 from mer_ros.models import registry
-from mer_ros.render import report
+from mer_ros.render import image_file, report
 
 FERPLUS_ORDER = (
     Emotion.NEUTRAL, Emotion.HAPPINESS, Emotion.SURPRISE, Emotion.SADNESS, Emotion.ANGER,
@@ -238,8 +238,9 @@ def write_report(
     except OSError as error:
         raise CommandError(f'cannot make {folder}: {error.strerror}; choose another') from error
     matrix = confusion_matrix(truth, probabilities.argmax(axis=1))
-    report.save(report.confusion(matrix, title), folder / 'confusion.png')
-    report.save(report.reliability(truth, probabilities, title), folder / 'reliability.png')
+    image_file.write(report.confusion(matrix, title), folder / 'confusion.png')
+    reliability = report.reliability(truth, probabilities, title)
+    image_file.write(reliability, folder / 'reliability.png')
 
 
 def _array(content: Any, name: str, path: Path) -> NDArray[Any]:

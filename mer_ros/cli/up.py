@@ -206,7 +206,7 @@ def source_parameters(source: str | None, microphone: bool) -> dict[str, Value]:
     if source is not None:
         kind, _, device = source.partition(':')
         if kind in CAMERAS:
-            if not (device.isdigit() or device.startswith('/dev/')):
+            if not (device.isdecimal() or device.startswith('/dev/')):
                 raise UsageError(f'--source {source}: write webcam:0 or webcam:/dev/video0')
         elif kind not in MICROPHONES:
             try:

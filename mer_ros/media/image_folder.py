@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mer_ros.media.sources import AudioFormat, MediaError, VideoFrame
 
@@ -82,11 +83,11 @@ class ImageFolderSource:
             for path in self.paths:
                 if self._closed.is_set():
                     return
-                image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+                image = _read(path)
                 if image is None:
                     self._lost += 1
                     continue
-                yield VideoFrame(given / self._frame_rate, np.asarray(image, np.uint8))
+                yield VideoFrame(given / self._frame_rate, image)
                 given += 1
             if given == before:
                 raise MediaError(f'none of the {len(self.paths)} images in {self.name} is readable')
@@ -96,4 +97,17 @@ class ImageFolderSource:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     parts = re.split(r'(\d+)', path.name.lower())
-    return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _read(path: Path) -> NDArray[np.uint8] | None:
+    """Return bgr pixels, None where that is no image.
+
+    OpenCV is given the bytes: a name that is no UTF-8 crashes it, and what a damaged header claims
+    of its size is an exception.
+    """
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, OSError):
+        return None
+    return None if image is None else np.asarray(image, np.uint8)

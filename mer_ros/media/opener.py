@@ -53,11 +53,14 @@ def open_source(
             clock=clock,
         )
     if kind in MICROPHONES:
-        device = int(rest) if rest.isdigit() else rest or None
+        device = int(rest) if rest.isdecimal() else rest or None
         return MicrophoneSource(
             device, rate=audio_rate or DEFAULT_RATE, retry_s=retry_s, clock=clock
         )
-    path = Path(spec).expanduser()
+    try:
+        path = Path(spec).expanduser()
+    except RuntimeError as error:  # pathlib: no such user, or one without a home
+        raise MediaError(f'{spec}: there is no such home; write the whole path') from error
     if spec and path.is_dir():
         return ImageFolderSource(path, frame_rate=frame_rate or 10.0, loop=loop)
     if path.is_file():
@@ -69,7 +72,7 @@ def open_source(
 
 
 def _camera(word: str, spec: str) -> int | str:
-    if word.isdigit():
+    if word.isdecimal():
         return int(word)
     if word.startswith('/dev/'):
         return word

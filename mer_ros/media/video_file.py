@@ -6,8 +6,10 @@ import heapq
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
+import cv2
 import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
@@ -134,7 +136,8 @@ class VideoFileSource:
         if not self._path.is_file():
             raise MediaError(f'there is no file {self.name}')
         try:
-            return av.open(self.name)
+            # The whole path: FFmpeg takes what stands before a colon for a protocol.
+            return av.open(str(self._path.resolve()), metadata_errors='replace')
         except (av.error.FFmpegError, ValueError) as error:
             reason = getattr(error, 'strerror', None) or error
             raise MediaError(
@@ -149,16 +152,22 @@ class VideoFileSource:
         while True:
             try:
                 packet = next(packets, None)
-                if packet is None:
-                    return
-                frames = packet.decode()
             except av.error.EOFError:
                 return
-            except av.error.InvalidDataError:
+            except (av.error.InvalidDataError, IndexError):  # of a stream that came up on the way
                 self._lost += 1
                 continue
             except av.error.FFmpegError as error:
                 raise MediaError(f'cannot read on in {self.name}: {error}') from error
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                self._lost += 1
+                continue
             for frame in frames:
                 if isinstance(frame, (av.VideoFrame, av.AudioFrame)):
                     yield frame
@@ -169,6 +178,7 @@ class VideoFileSource:
             stream = _pictures(container)
             assert stream is not None
             stream.thread_type = 'AUTO'
+            ratio = _pixel_ratio(stream)
             for frame in self._decoded(container, stream):
                 assert isinstance(frame, av.VideoFrame)
                 if frame.pts is None:
@@ -180,7 +190,7 @@ class VideoFileSource:
                     self._lost += 1
                     continue
                 last_s = stamp_s
-                yield VideoFrame(stamp_s, _upright(frame))
+                yield VideoFrame(stamp_s, _shown(frame, ratio))
 
     def _blocks(self, offset_s: float, audio: AudioFormat) -> Iterator[AudioBlock]:
         cutter = BlockCutter(audio, self._block_s)
@@ -225,8 +235,33 @@ def _sound(container: av.container.InputContainer) -> av.audio.stream.AudioStrea
     return None
 
 
-def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return bgr24 pixels, turned as the file's display matrix says."""
+def _pixel_ratio(stream: av.video.stream.VideoStream) -> float:
+    """Return how much wider than high a stored pixel is to be shown; 1 where that is not said."""
+    ratio = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 0.0)
+    return ratio if 0.2 <= ratio <= 5.0 else 1.0
+
+
+def _shown(frame: av.VideoFrame, ratio: float) -> NDArray[np.uint8]:
+    """Return bgr24 pixels as players show them: square, and turned as the file says."""
+    wide = round(frame.width * max(ratio, 1.0))
+    high = round(frame.height / min(ratio, 1.0))
     image = np.asarray(frame.to_ndarray(format='bgr24'), np.uint8)
-    quarters = round(frame.rotation / 90.0) % 4
-    return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
+    if (wide, high) != (frame.width, frame.height):
+        image = np.asarray(cv2.resize(image, (wide, high)), np.uint8)
+    return _upright(image, frame)
+
+
+def _upright(image: NDArray[np.uint8], frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return pixels turned by quarters and mirrored as the frame's display matrix says."""
+    matrix: Any = frame.side_data.get('DISPLAYMATRIX')
+    if matrix is None:
+        return image
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    # A pixel at (x, y) is shown at (a x + c y, b x + d y): ISO 14496-12, 6.2.2.
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        image, a, d = image.swapaxes(0, 1), c, b
+    if a < 0:
+        image = image[:, ::-1]
+    if d < 0:
+        image = image[::-1]
+    return np.ascontiguousarray(image)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mer_ros.emotions import COUNT, LABELS
 from mer_ros.metrics import ECE_BINS, expected_calibration_error, uar
-from mer_ros.render.errors import RenderError
 from mer_ros.render.palette import GRID, INK, PAPER, Colour
 from mer_ros.render.text import Image, put, width
 
@@ -94,16 +91,6 @@ def reliability(truth: ArrayLike, probabilities: ArrayLike, title: str) -> Image
     put(image, 'items a bin', 8, _TOP + _SIDE + 40, 9, INK)
     put(image, 'confidence', 8, _TOP + _SIDE + 16, 9, INK)
     return image
-
-
-def save(image: Image, path: Path) -> None:
-    """Write a picture.
-
-    Raises:
-        RenderError: the folder is not there, or may not be written.
-    """
-    if not cv2.imwrite(str(path), image):
-        raise RenderError(f'cannot write {path}; does its folder exist and may you write there?')
 
 
 def _sheet(high: int, wide: int) -> Image:

@@ -19,6 +19,7 @@ from mer_ros.emotions import (
     valence_arousal_deviation,
 )
 from mer_ros.estimates import Estimate, EstimateArray
+from mer_ros.render import image_file
 from mer_ros.render.errors import RenderError
 from mer_ros.render.layout import Box
 from mer_ros.render.palette import EMOTION_COLOURS, GRID, INK, PAPER, SPEAKING, Colour
@@ -62,15 +63,7 @@ def plot(fused: Sequence[EstimateArray], path: Path) -> None:
     arrays = sorted(fused, key=lambda array: array.stamp_ns)
     if not arrays:
         raise RenderError('no fused results to plot; does emotion/fused publish?')
-    image = draw_timeline(arrays)
-    try:
-        written = cv2.imwrite(str(path), image)
-    except cv2.error as error:
-        raise RenderError(f'cannot write {path}: OpenCV does not know this ending; use .png') from (
-            error
-        )
-    if not written:
-        raise RenderError(f'cannot write {path}; does its folder exist and may you write there?')
+    image_file.write(draw_timeline(arrays), path)
 
 
 def draw_timeline(arrays: Sequence[EstimateArray]) -> Image:

@@ -38,6 +38,17 @@ def test_a_file_that_is_no_image_is_skipped_and_counted(folder):
     assert source.lost == 1
 
 
+def test_names_and_headers_of_any_kind_end_nothing(folder):
+    data = (folder / 'shot2.png').read_bytes()
+    (folder / 'M\udcfcller.png').write_bytes(data)
+    (folder / '\u00b25.png').write_bytes(data)
+    # a header that claims 40,000 x 40,000
+    (folder / 'shot3.png').write_bytes(data[:16] + (40_000).to_bytes(4, 'big') * 2 + data[24:])
+    source = ImageFolderSource(folder)
+    assert len(list(source)) == 5
+    assert source.lost == 1
+
+
 def test_close_ends_a_loop(folder):
     source = ImageFolderSource(folder, loop=True)
     for taken, _ in enumerate(source, start=1):

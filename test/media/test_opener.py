@@ -41,7 +41,10 @@ def test_microphones(spec, name):
     assert (source.name, source.live, source.audio_format.rate) == (name, True, 16_000)
 
 
-@pytest.mark.parametrize('spec', ['', 'nowhere.mp4', 'webcam:front', 'http://example.org/a.mp4'])
+@pytest.mark.parametrize(
+    'spec',
+    ['', 'nowhere.mp4', 'webcam:front', 'http://a.org/a.mp4', 'webcam:²', '~nobody_/a', 'x:a'],
+)
 def test_anything_else_is_refused(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MediaError):

@@ -2,6 +2,8 @@
 
 import itertools
 import struct
+from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -127,15 +129,44 @@ def test_a_file_can_be_read_twice(film):
     assert len(list(source)) == len(list(source))
 
 
+@pytest.mark.parametrize(('ratio', 'shape'), [((64, 45), (576, 1024, 3)), ((1, 2), (1152, 720, 3))])
+def test_pixels_that_are_not_square_are_shown_as_players_do(tmp_path, ratio, shape):
+    path = tmp_path / 'wide.mp4'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mpeg4', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, 'yuv420p'
+        stream.codec_context.sample_aspect_ratio = Fraction(*ratio)
+        container.mux(stream.encode(av.VideoFrame(720, 576, 'yuv420p')))
+        container.mux(stream.encode())
+    assert next(iter(VideoFileSource(path))).image_bgr.shape == shape
+
+
+@pytest.mark.parametrize('name', ['10:20:30.wav', 'file:a.wav', 'M\udcfcller.wav'])
+def test_any_name_and_any_words_in_a_file_are_taken(film, tmp_path, monkeypatch, name):
+    data = film('plain.wav', video=False).read_bytes()
+    # Latin-1, as old programs write it: RIFF's INAM.
+    words = b'LIST' + struct.pack('<I', 4 + 8 + 8) + b'INFO' + b'INAM' + struct.pack('<I', 8)
+    data += words + b'M\xfcller\0\0'
+    data = data[:4] + struct.pack('<I', len(data) - 8) + data[8:]
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(data)
+    _, blocks = split(VideoFileSource(name))
+    assert len(sound(blocks)) == pytest.approx(32_000, abs=2)
+
+
 @pytest.mark.parametrize(
     ('matrix', 'corner'),
     [
         ((0, 1, -1, 0), 'top right'),
         ((0, -1, 1, 0), 'bottom left'),
         ((-1, 0, 0, -1), 'bottom right'),
+        ((-1, 0, 0, 1), 'top right'),
+        ((1, 0, 0, -1), 'bottom left'),
+        ((0, 1, 1, 0), 'top left'),
+        ((0, -1, -1, 0), 'bottom right'),
     ],
 )
-def test_rotation_is_honoured(tmp_path, matrix, corner):
+def test_rotation_and_mirroring_are_honoured(tmp_path, matrix, corner):
     """The upper left quarter of the stored picture is white; players show it elsewhere."""
     path = tmp_path / 'turned.mp4'
     image = np.zeros((48, 64, 3), np.uint8)

@@ -1,9 +1,7 @@
-import cv2
 import numpy as np
 import pytest
 
 from mer_ros.render import report
-from mer_ros.render.errors import RenderError
 from mer_ros.render.palette import PAPER
 
 
@@ -29,11 +27,3 @@ def test_reliability_bars_rise_to_the_share_that_is_right():
         heights.append(int((column == report._BLUE).all(axis=1).sum()))
     assert heights[0] == pytest.approx(120, abs=6)
     assert heights[1] == pytest.approx(360, abs=6)
-
-
-def test_pictures_are_written_or_the_fault_is_named(tmp_path):
-    picture = report.confusion(np.eye(7, dtype=int), 'p')
-    report.save(picture, tmp_path / 'p.png')
-    assert cv2.imread(str(tmp_path / 'p.png')).shape == picture.shape
-    with pytest.raises(RenderError, match='cannot write'):
-        report.save(picture, tmp_path / 'no' / 'p.png')
