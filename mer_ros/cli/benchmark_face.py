@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from mer_ros.cli import demo_clip, timing
 from mer_ros.cli.errors import CommandError
 from mer_ros.cli.number_arguments import whole
-from mer_ros.face import deepface_home
+from mer_ros.face import deepface_engine
 from mer_ros.face.pipeline import FacePipeline
 from mer_ros.models import registry, store
 from mer_ros.models.errors import ModelError
@@ -129,14 +129,14 @@ def _references(
 def _deepface(frames: list[NDArray[np.uint8]]) -> dict[str, Way]:
     """Return DeepFace's own ways, as far as its weights are there."""
     try:
-        weights = [deepface_home.find('deepface')]
-        deepface_home.choose_onnx()
+        weights = [store.find('deepface')]
+        deepface_engine.choose_onnx()
     except ModelError as error:
         print(f'mer benchmark face: without DeepFace: {error}', file=sys.stderr)
         return {}
     backends = {'deepface_opencv': 'opencv'}
     try:
-        weights.append(deepface_home.find('yunet'))
+        weights.append(store.find('yunet'))
         backends['deepface_yunet'] = 'yunet'
     except ModelError as error:
         print(f'mer benchmark face: without DeepFace and YuNet: {error}', file=sys.stderr)

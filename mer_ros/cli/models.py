@@ -117,7 +117,7 @@ def _pull(args: argparse.Namespace) -> int:
 def _verify(names: list[str]) -> int:
     worst = 0
     for name in names or catalogue.load():
-        state, line = store.verify(name)
+        state, line = store.verify(name, thoroughly=True)
         if state is State.MISSING and not names:
             continue
         print(f'{name:<12} {state.value:<9} {line}')

@@ -26,9 +26,6 @@ from mer_ros.ros.parameter_overrides import Value
 
 POLL_S = 0.1
 
-OF_DEEPFACE = ('retinaface', 'deepface')
-"""Backends that look for their model in DeepFace's own folder first."""
-
 WAIT_FOR_SUBSCRIBERS_S = 20.0
 """A film that is started beside what listens to it begins when that listens."""
 
@@ -102,7 +99,6 @@ def check_backends(args: argparse.Namespace) -> None:
         ModelError: its model is missing or damaged; the message says how to get it.
         CommandError: its Python package is missing.
     """
-    from mer_ros.face import deepface_home
     from mer_ros.models import catalogue, registry, store
 
     for task in ('face_detector', 'face_classifier', 'audio_classifier'):
@@ -114,8 +110,7 @@ def check_backends(args: argparse.Namespace) -> None:
             raise UsageError(f'{option} {name}: there are {", ".join(registry.names(task))}')
         model = catalogue.load().get(name)
         if model is not None and model.task == task:
-            find = deepface_home.find if name in OF_DEEPFACE else store.find
-            find(name)
+            store.find(name)
         if name == RETINAFACE and importlib.util.find_spec(name) is None:
             raise CommandError(
                 f"{name} needs the Python package retina-face: pip install 'mer_ros[deepface]'"

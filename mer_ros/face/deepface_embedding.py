@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.face import deepface_home
 from mer_ros.face.alignment import crop
 from mer_ros.face.detection import Detection, Image, checked
 from mer_ros.face.embedding import unit
+from mer_ros.models import store
 from mer_ros.models.errors import ModelError
 from mer_ros.models.session import OnnxModel
 
@@ -46,7 +46,7 @@ class DeepFaceEmbedder:
         Raises:
             ModelError: they are missing, damaged or another kind of network's.
         """
-        weights = deepface_home.find(self.model)
+        weights = store.find(self.model)
         net = OnnxModel(weights, self._threads)
         self._input, shape = next(iter(net.inputs.items()))
         size = shape[1] if len(shape) == 4 and shape[3] == 3 and shape[1] == shape[2] else 0

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT, DEEPFACE_ORDER, fold
 from mer_ros.estimates import uniform
-from mer_ros.face import deepface_home
 from mer_ros.face.classification import FaceScores
+from mer_ros.models import store
 from mer_ros.models.calibration import calibrate
 from mer_ros.models.card import ModelCard
 from mer_ros.models.errors import ModelError
@@ -51,7 +51,7 @@ class DeepFaceClassifier:
         Raises:
             ModelError: the weights are missing, damaged or another model's.
         """
-        weights = deepface_home.find('deepface')
+        weights = store.find('deepface')
         net = OnnxModel(weights, self._threads)
         takes = [shape for shape in net.inputs.values() if shape[1:] == (48, 48, 1)]
         if len(takes) != 1 or len(net.outputs) != 1:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.face import deepface_home
+from mer_ros.face import deepface_engine
 from mer_ros.face.detection import Detection, Image, checked
 from mer_ros.face.errors import FaceError
+from mer_ros.models import store
 from mer_ros.models.errors import ModelError
 from mer_ros.models.session import THREADS, OnnxModel
 
@@ -52,8 +53,8 @@ class RetinaFaceDetector:
         Raises:
             ModelError: retina-face is not installed, or its weights are missing or damaged.
         """
-        deepface_home.choose_onnx()
-        weights = deepface_home.find('retinaface')
+        deepface_engine.choose_onnx()
+        weights = store.find('retinaface')
         try:
             from retinaface import RetinaFace, __version__
         except (ImportError, ValueError) as error:  # ValueError: its engine is not installed

@@ -47,6 +47,7 @@ class ModelEntry:
         mend: what to do when the package that carries it is not there; empty otherwise.
         folder: folder that holds the files of a model of several; empty for one of a single file.
         files: at least one.
+        deepface_home: whether users of the deepface package have it in that one's folder.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelEntry:
     mend: str
     folder: str
     files: tuple[ModelFile, ...]
+    deepface_home: bool = False
 
     @property
     def embedded(self) -> bool:
@@ -99,6 +101,7 @@ def _model(name: str, fields: Mapping[str, Any]) -> ModelEntry:
         mend=str(fields.get('mend', '')),
         folder=folder,
         files=files,
+        deepface_home=bool(fields.get('deepface_home', False)),
     )
     if bool(entry.package) != bool(entry.mend):
         raise ValueError('mend belongs to origin package, and to no other')

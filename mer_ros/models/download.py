@@ -47,6 +47,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:  # fmt: skip
         """Note ``X-Linked-ETag``, which is the SHA-256 of a file kept in large file storage."""
         self.declared = _as_digest(headers.get('X-Linked-ETag', '')) or self.declared
+        if req.full_url.startswith('https:') and not newurl.startswith('https:'):
+            raise _RefusedError(f'sends on to {newurl}, which is not encrypted')
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -133,6 +135,9 @@ def _from_address(
             resumed = resumed or before > 0 or _length(part) > 0
             last = fault
             continue
+        if not _length(part):
+            part.unlink(missing_ok=True)
+            raise _RefusedError('sent an empty file')
         actual = digest(part)
         expected = sha256 or declared or actual
         if actual == expected:
@@ -171,6 +176,7 @@ def _transfer(
         with _network():
             response = urllib.request.build_opener(redirects).open(request, timeout=timeout)
         with response:
+            _refuse_pages(response)
             start, total = _span(response, have)
             if size and total and total != size:
                 raise _RefusedError(f'offers {total} bytes, not {size}')
@@ -202,6 +208,16 @@ def _network() -> Iterator[None]:
         raise
     except OSError as error:
         raise _BrokenOffError(f'the connection failed: {error}') from error
+
+
+def _refuse_pages(response: Any) -> None:
+    """Refuse what is no file, whatever its status says: a login page of the network, an error."""
+    kind = response.headers.get_content_type()
+    if kind in ('text/html', 'application/xhtml+xml'):
+        raise _RefusedError(f'sent a page ({kind}) and not the file')
+    packed = response.headers.get('Content-Encoding', 'identity')
+    if packed.lower() != 'identity':
+        raise _RefusedError(f'sent the file packed ({packed})')
 
 
 def _span(response: Any, have: int) -> tuple[int, int]:

@@ -58,8 +58,12 @@ def digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def known_digest(path: Path) -> str:
+def known_digest(path: Path, again: bool = False) -> str:
     """Return the SHA-256 of a file, reading it only when its size or time have changed.
+
+    Args:
+        path: of the file.
+        again: read it all the same.
 
     The record is kept in the user's cache, so that a file of a gigabyte is not read at every
     start. Where that cannot be written, the record lives as long as the process.
@@ -68,10 +72,10 @@ def known_digest(path: Path) -> str:
         ModelError: the file cannot be read.
     """
     key = _key(path)
-    if key in _known:
+    if key in _known and not again:
         return _known[key]
     record = _read_record()
-    if key not in record:
+    if key not in record or again:
         record[key] = digest(path)
         _write_record(record)
     _known[key] = record[key]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mer_ros.models import catalogue, download, integrity, store
+from mer_ros.models.catalogue import ModelEntry, ModelFile
 from mer_ros.models.download import Progress
 from mer_ros.models.errors import ModelError
 
@@ -29,7 +30,8 @@ def pull(
         progress: called with (file name, bytes there, bytes in all or 0).
         folder: where to; by default ``MER_MODEL_DIR`` if set, else the user's cache.
         timeout: seconds without data until an attempt is given up.
-        force: fetch also what is there and cannot be checked, and replace it.
+        force: fetch also what is there and cannot be held to a hash of the catalogue, and replace
+            it.
 
     Returns:
         The model's file, or folder.
@@ -43,11 +45,8 @@ def pull(
     home = (folder or store.folders()[0]) / entry.folder
     for file in entry.files:
         target = home / file.filename
-        expected = store.expected_digest(entry, file, target) if target.is_file() else ''
-        if expected and integrity.known_digest(target) == expected:
+        if target.is_file() and not (force and not file.sha256) and _whole(entry, file, target):
             continue
-        if target.is_file() and not expected and not force:
-            continue  # put there by hand, and nothing is known that it should be
         if offline():
             raise ModelError(
                 f'MER_OFFLINE is set, so {name!r} is not pulled: unset it, or put '
@@ -66,9 +65,23 @@ def pull(
     return home if entry.folder else home / entry.files[0].filename
 
 
+def _whole(entry: ModelEntry, file: ModelFile, target: Path) -> bool:
+    """Say whether a file that is there may stay.
+
+    What was put there by hand may, where nothing is known that it should be.
+    """
+    try:
+        expected = store.expected_digest(entry, file, target)
+    except ModelError:
+        return False  # what was noted of it cannot be read
+    return not expected or integrity.known_digest(target, again=True) == expected
+
+
 def _record(target: Path, actual: str) -> None:
     pin = target.with_name(target.name + store.PIN)
+    part = pin.with_name(pin.name + '.part')
     try:
-        pin.write_text(f'{actual}  {target.name}\n', encoding='ascii')
+        part.write_text(f'{actual}  {target.name}\n', encoding='ascii')
+        part.replace(pin)
     except OSError as error:
         raise ModelError(f'cannot write {pin}: {error.strerror}; check the folder') from error

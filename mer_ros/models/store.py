@@ -1,6 +1,7 @@
 """Where the models lie, and that what is loaded is whole.
 
-Looked for in this order: ``$MER_MODEL_DIR``, the package's ``embedded`` folder,
+Looked for in this order: ``$MER_MODEL_DIR``, the package's ``embedded`` folder or, for what the
+deepface package uses too, its ``$DEEPFACE_HOME/.deepface/weights``, then
 ``$XDG_CACHE_HOME/mer_ros``; what another package carries, only there. A file whose SHA-256 is not
 the catalogue's (for embedded models: the card's) is never handed out.
 """
@@ -95,8 +96,13 @@ def find(name: str) -> Path:
     return path
 
 
-def verify(name: str) -> tuple[State, str]:
+def verify(name: str, thoroughly: bool = False) -> tuple[State, str]:
     """Return a model's state and one line about it (where it lies, or what to do).
+
+    Args:
+        name: of the catalogue.
+        thoroughly: read it all, also where size and time are those of the last look: a disk that
+            decays changes neither.
 
     Raises:
         ModelError: no model has that name.
@@ -105,6 +111,9 @@ def verify(name: str) -> tuple[State, str]:
     path = locate(name)
     if path is None:
         return State.MISSING, _mend(entry)
+    if thoroughly:
+        for _, where in _files(entry, path):
+            integrity.known_digest(where, again=True)
     fault = _fault(entry, path)
     if fault:
         return State.DAMAGED, fault
@@ -151,12 +160,13 @@ def _places(entry: ModelEntry) -> Iterator[Path]:
         yield from _package_folders(entry.package)
         return
     own: tuple[Path, ...] = ()
-    if entry.embedded:
-        with contextlib.suppress(ModelError):
-            own = folders() if os.environ.get('MER_MODEL_DIR', '') else ()
+    with contextlib.suppress(ModelError):
+        own = folders() if os.environ.get('MER_MODEL_DIR', '') else ()
     yield from own[:1]
     if entry.embedded:
         yield EMBEDDED
+    if entry.deepface_home:
+        yield from _deepface_folders()
     with contextlib.suppress(ModelError):  # no such folders: nothing can lie there; see _mend
         yield from folders()
 
@@ -201,6 +211,16 @@ def _mend(entry: ModelEntry) -> str:
         return str(error)
     what = entry.folder or entry.files[0].filename
     return f'run `{_pull(entry)}`, or set MER_MODEL_DIR to the folder that holds {what}'
+
+
+def _deepface_folders() -> tuple[Path, ...]:
+    """Return where the packages deepface and retina-face keep weights.
+
+    They fetch what is not there while the program runs; a node must not.
+    """
+    chosen = os.environ.get('DEEPFACE_HOME', '')
+    home = Path(chosen) if chosen else integrity.home_folder()
+    return (home / '.deepface' / 'weights',) if home is not None else ()
 
 
 def _package_folders(package: str) -> tuple[Path, ...]:

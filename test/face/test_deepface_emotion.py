@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mer_ros.face import deepface_home
 from mer_ros.face.deepface_emotion import DeepFaceClassifier
+from mer_ros.models import store
 from mer_ros.models.errors import ModelError
 
 NAME = 'facial_expression_model_weights.onnx'
@@ -120,11 +120,12 @@ def test_a_useless_file_in_the_users_own_folder_is_to_be_deleted_first(
     own.mkdir(parents=True)
     other = (shared_data / 'weights' / 'face_detection_yunet_2023mar.onnx').read_bytes()
     (own / NAME).write_bytes(content or other)
+    weights = weights.rename(weights.with_name('put away'))
     with pytest.raises(ModelError) as caught:
         DeepFaceClassifier().load()
     assert str(own / NAME) in str(caught.value)
     assert 'delete th' in str(caught.value)
-    (own / NAME).unlink()
+    weights.rename(weights.with_name(NAME))  # goes over the other
     DeepFaceClassifier().load()
 
 
@@ -135,11 +136,11 @@ def test_without_a_home_the_store_is_enough(weights: Path, monkeypatch: pytest.M
     for name in ('HOME', 'DEEPFACE_HOME', 'XDG_CACHE_HOME'):
         monkeypatch.delenv(name)
     monkeypatch.setattr('pwd.getpwuid', nobody)
-    assert deepface_home.find('deepface') == weights
+    assert store.find('deepface') == weights
     DeepFaceClassifier().load()
 
 
-def test_the_users_own_deepface_folder_comes_first(weights: Path) -> None:
+def test_the_file_in_the_users_own_deepface_folder_is_taken(weights: Path) -> None:
     own = Path(os.environ['DEEPFACE_HOME']) / '.deepface' / 'weights'
     own.mkdir(parents=True)
     weights.rename(own / NAME)

@@ -17,6 +17,7 @@ def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from mer_ros.models import integrity
 
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
+    monkeypatch.setenv('DEEPFACE_HOME', str(tmp_path / 'deepface'))
     for name in ('MER_MODEL_DIR', 'MER_OFFLINE'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(integrity, '_known', {})
@@ -76,7 +77,7 @@ class TrickyServer:
             request.end_headers()
             return
         start, total = self._start(request, trick), len(self.content)
-        body = self.content[start:]
+        body = b'' if trick == 'empty' else self.content[start:]
         request.send_response(206 if start else 200)
         if start:
             first = start + 1 if trick == 'wrong range' else start
@@ -86,6 +87,10 @@ class TrickyServer:
             request.send_header('Content-Length', declared)
         if self.etag:
             request.send_header('ETag', self.etag)
+        if trick == 'page':
+            request.send_header('Content-Type', 'text/html; charset=utf-8')
+        if trick == 'packed':
+            request.send_header('Content-Encoding', 'gzip')
         request.end_headers()
         self._send(request, trick, body)
 

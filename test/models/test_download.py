@@ -4,6 +4,9 @@ import hashlib
 import http.client
 import ssl
 import time
+import urllib.request
+from email.message import Message
+from functools import partial
 
 import pytest
 
@@ -224,6 +227,37 @@ def test_the_hash_that_the_server_declares_counts_when_none_is_known(server, fet
     server.tricks = ['declare']
     fetch(sha256='')
     assert fetch.target.read_bytes() == server.content
+
+
+@pytest.mark.parametrize(
+    ('trick', 'words'), [('page', 'sent a page'), ('packed', 'packed'), ('empty', 'an empty file')]
+)
+def test_what_is_no_file_is_refused_also_where_no_hash_is_known(server, fetch, trick, words):
+    server.tricks = [trick]
+    with pytest.raises(ModelError, match=words):
+        fetch(size=0, sha256='')
+    assert not fetch.target.exists()
+    fetch(size=0, sha256='')
+    assert fetch.target.read_bytes() == server.content
+
+
+@pytest.mark.parametrize(
+    ('first', 'then', 'followed'),
+    [
+        ('https://a.example/m', 'https://b.example/m', True),
+        ('http://a.example/m', 'http://b.example/m', True),
+        ('https://a.example/m', 'http://b.example/m', False),
+    ],
+)
+def test_an_encrypted_address_is_not_left_for_one_that_is_not(first, then, followed):
+    request = urllib.request.Request(first)
+    redirects = download._Redirects()
+    follow = partial(redirects.redirect_request, request, None, 302, '', Message(), then)
+    if followed:
+        assert follow().full_url == then
+    else:
+        with pytest.raises(download._RefusedError, match='not encrypted'):
+            follow()
 
 
 def test_two_pulls_at_once_do_not_write_into_each_other(fetch):

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 import sys
 
@@ -165,6 +166,56 @@ def test_pull_replaces_what_was_put_there_by_hand_only_by_force(
     assert pull.pull('loose', timeout=1).read_bytes() == b'mine'
     assert pull.pull('loose', timeout=1, force=True).read_bytes() != b'mine'
     assert store.verify('loose')[0] is State.VERIFIED
+
+
+def test_force_fetches_again_what_was_pulled_without_a_known_hash(known, server):
+    known('loose', ModelFile('l.bin', (server.url,)))
+    path = pull.pull('loose', timeout=1)
+    server.content = b'a newer file'
+    assert pull.pull('loose', timeout=1).read_bytes() != server.content
+    assert pull.pull('loose', timeout=1, force=True).read_bytes() == server.content
+    assert store.verify('loose') == (State.VERIFIED, str(path))
+
+
+@pytest.mark.parametrize('pin', ['', '\n', 'no hash \udcfc'])
+def test_pull_mends_a_note_of_the_hash_that_was_not_written_whole(known, server, pin):
+    known('loose', ModelFile('l.bin', (server.url,)))
+    path = pull.pull('loose', timeout=1)
+    note = path.with_name(path.name + store.PIN)
+    note.write_text(pin, encoding='utf-8', errors='surrogateescape')
+    assert store.verify('loose')[0] is State.DAMAGED
+    pull.pull('loose', timeout=1)
+    assert store.verify('loose') == (State.VERIFIED, str(path))
+
+
+def test_decay_that_leaves_size_and_time_is_found_by_verify_and_mended_by_pull(weights):
+    path = pull.pull('weights', timeout=1)
+    assert store.verify('weights')[0] is State.VERIFIED
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    data = bytearray(path.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=times)
+    assert store.verify('weights')[0] is State.VERIFIED
+    assert store.verify('weights', thoroughly=True)[0] is State.DAMAGED
+    with pytest.raises(ModelError, match='is damaged'):  # from then on
+        store.find('weights')
+    assert pull.pull('weights', timeout=1).read_bytes() == weights.content
+
+
+def test_what_deepface_has_is_used_after_ones_own_and_said_as_it_is(tmp_path, monkeypatch):
+    name = catalogue.entry('deepface').files[0].filename
+    theirs = tmp_path / 'deepface' / '.deepface' / 'weights' / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b'theirs')
+    assert store.find('deepface') == theirs
+    assert store.verify('deepface') == (State.UNPINNED, str(theirs))
+    own = tmp_path / 'own' / name
+    own.parent.mkdir()
+    own.write_bytes(b'own')
+    monkeypatch.setenv('MER_MODEL_DIR', str(own.parent))
+    assert store.find('deepface') == own
+    assert store.verify('deepface') == (State.UNPINNED, str(own))
 
 
 def test_a_folder_that_may_not_be_entered_is_named(weights, tmp_path, monkeypatch):
