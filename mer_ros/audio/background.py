@@ -29,7 +29,7 @@ ENOUGH = 5
 ENOUGH_OF_ANY = 62
 """Frames (2 s) from which the quietest tenth says something; less may be one long vowel."""
 MEMORY = 312
-"""Frames (10 s) the background is estimated from."""
+"""Frames (10 s) the background is estimated from: the last ones heard, quiet or not."""
 FLOOR_DBFS = -96.0
 """Level given to digital silence: below the noise of 16-bit samples."""
 _SMOOTHING = 0.95
@@ -55,7 +55,8 @@ class Background:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._quiet: deque[float] = deque(maxlen=MEMORY)
+        self._quiet: deque[tuple[int, float]] = deque()
+        self._count = 0
         self._any: deque[float] = deque(maxlen=MEMORY)
         self._spectrum: Samples = np.zeros(0, np.float32)
         self._restart(0, 0)
@@ -99,20 +100,29 @@ class Background:
             self._frames.append((self._position, float(probability), power))
             self._any.append(power)
             self._position += FRAME
+            self._count += 1
+            self._forget()
             self._recent.append((frame, power, probability < QUIET))
             if len(self._recent) > 2 * GUARD and all(quiet for _, _, quiet in self._recent):
                 self._learn(*self._recent[GUARD][:2])
         self._leftover = stream[stream.size // FRAME * FRAME :]
 
+    def _forget(self) -> None:
+        """Drop what is of a room that may be long gone, where nothing was quiet since."""
+        while self._quiet and self._quiet[0][0] <= self._count - MEMORY:
+            self._quiet.popleft()
+        if not self._quiet and self._spectrum.size:
+            self._spectrum = np.zeros(0, np.float32)
+
     def _noise_dbfs(self) -> float:
         if len(self._quiet) >= ENOUGH:
-            return level_dbfs(float(np.median(self._quiet)))
+            return level_dbfs(float(np.median([power for _, power in self._quiet])))
         if len(self._any) >= ENOUGH_OF_ANY:
             return level_dbfs(float(np.percentile(self._any, 10.0)))
         return float('nan')
 
     def _learn(self, frame: Samples, power: float) -> None:
-        self._quiet.append(power)
+        self._quiet.append((self._count, power))
         spectrum = np.abs(np.fft.rfft(frame * self._hann)) ** 2
         if not self._spectrum.size:
             self._spectrum = spectrum.astype(np.float32)

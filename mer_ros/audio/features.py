@@ -61,8 +61,8 @@ def spectral_centroid(samples: Samples) -> float:
 
 
 def envelope(samples: Samples) -> Samples:
-    """Return (n // 160,) float32: RMS amplitude of each 10 ms."""
-    whole = samples[: samples.size // _ENVELOPE_HOP * _ENVELOPE_HOP]
+    """Return (n // 160,) float32: RMS amplitude of each 10 ms; the last one ends with the sound."""
+    whole = samples[samples.size % _ENVELOPE_HOP :]
     blocks = np.square(whole, dtype=np.float64).reshape(-1, _ENVELOPE_HOP)
     return np.asarray(np.sqrt(blocks.mean(axis=1)), np.float32)
 

@@ -17,6 +17,10 @@ from mer_ros.fusion.reliability import belonging, doubted, gated, log_agreement
 Table = NDArray[np.float64]
 
 
+AUDIO_SUBJECT = 'audio'
+"""Subject of a voice that is bound to no face."""
+
+
 @dataclass(frozen=True)
 class Statement:
     """What one modality says of a subject, with its reliability of now.
@@ -67,6 +71,21 @@ def check_array(array: EstimateArray) -> None:
         )
     for estimate in array.estimates:
         state(estimate, array.stamp_ns, 1.0)
+
+
+def check_faces(array: EstimateArray) -> None:
+    """Look a face array over: as :func:`check_array`, and that its faces have names of their own.
+
+    Raises:
+        FusionError: something in it is not what the message promises.
+    """
+    check_array(array)
+    for estimate in array.estimates:
+        if estimate.subject_id in ('', AUDIO_SUBJECT):
+            raise FusionError(
+                f'a face has the subject_id {estimate.subject_id!r}: let the node that sent it '
+                'give each face a name, as face_1'
+            )
 
 
 def state(estimate: Estimate, stamp_ns: int, factor: float) -> Statement | None:

@@ -63,6 +63,9 @@ class SubjectState:
     def __init__(self, settings: FusionSettings) -> None:
         """Start knowing nothing."""
         self.settings = settings
+        self._clear()
+
+    def _clear(self) -> None:
         self._evidence: Table = np.zeros(COUNT, np.float64)
         self._reliability = 0.0
         self._label = UNKNOWN
@@ -75,9 +78,13 @@ class SubjectState:
         Args:
             evidence: (7,) float64 log evidence, zeros when there is none.
             reliability: 0..1, of all the evidence together.
-            stamp_ns: one before the last changes nothing of what is smoothed.
+            stamp_ns: one before the last, or further on than ``forget_s``, starts anew.
             prior: (7,) float64 deployed prior.
         """
+        if self.stamp_ns is not None:
+            passed_ns = stamp_ns - self.stamp_ns
+            if not 0 <= passed_ns <= self.settings.forget_s * NANOSECONDS:
+                self._clear()
         self._smooth(evidence, reliability, stamp_ns)
         logits = self._evidence.copy()
         logits[Emotion.NEUTRAL] += self.settings.neutral_bias
@@ -94,8 +101,6 @@ class SubjectState:
         gain = 1.0
         if self.stamp_ns is None:
             self._since_ns = stamp_ns
-        elif stamp_ns < self.stamp_ns:
-            return
         elif tau > 0.0:
             gain = -math.expm1(-(stamp_ns - self.stamp_ns) / NANOSECONDS / tau)
         self._evidence = self._evidence + gain * (evidence - self._evidence)

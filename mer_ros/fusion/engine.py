@@ -16,7 +16,14 @@ import numpy as np
 from mer_ros.emotions import COUNT
 from mer_ros.estimates import EstimateArray, Modality
 from mer_ros.fusion.attribution import Attributor, VisibleFace
-from mer_ros.fusion.combination import Statement, calibrated, check_array, state
+from mer_ros.fusion.combination import (
+    AUDIO_SUBJECT,
+    Statement,
+    calibrated,
+    check_array,
+    check_faces,
+    state,
+)
 from mer_ros.fusion.decision import NANOSECONDS
 from mer_ros.fusion.envelope import check_envelope
 from mer_ros.fusion.hearing import Hearing
@@ -32,9 +39,6 @@ if TYPE_CHECKING:
 LATE_LIMIT_S = 10.0
 """Faces further than this from audio that comes at the same time are of another clock, not slow."""
 
-AUDIO_SUBJECT = 'audio'
-"""Subject of a voice that is bound to no face."""
-
 
 class FusionEngine:
     """Fuses the faces and the voice of one camera and one microphone.
@@ -42,6 +46,8 @@ class FusionEngine:
     Attributes:
         note: what a user should know about the parameters in use; '' if nothing.
         late: how many results were left out, being older than one before them.
+        unused_s: how far behind the faces the newest voice was, where that was too far to be
+            fused with any; 0 where it was not.
     """
 
     def __init__(self, settings: FusionSettings, parameters: ParameterTable) -> None:
@@ -50,6 +56,7 @@ class FusionEngine:
         self._table = parameters
         self.note = ''
         self.late = 0
+        self.unused_s = 0.0
         self._hearing = Hearing(settings)
         self.reset()
 
@@ -65,6 +72,7 @@ class FusionEngine:
 
     def reset(self) -> None:
         """Forget everything but the settings and the parameters."""
+        self.unused_s = 0.0
         self._face_stream = Stream()
         self._hearing.clear()
         self._forget_subjects()
@@ -78,31 +86,46 @@ class FusionEngine:
     def face_ready(self, stamp_ns: int) -> bool:
         """Say whether a face of this stamp can be added without an audio result being amiss.
 
-        False only while an audio result that this face should be fused with is due and the
-        audio stream is alive, or may be about to begin; wait for it for a bounded time, then
-        add the face all the same.
+        False only while an audio result that belongs before this face is due and the audio stream
+        is alive, or may be about to begin; wait for it for a bounded time, then add the face all
+        the same.
         """
-        return self._hearing.audio_ready(stamp_ns, self._face_stream.first_ns)
+        until_ns = self._heard_until(stamp_ns)
+        return self._hearing.audio_ready(stamp_ns, until_ns, self._face_stream.first_ns)
 
     def envelopes_ready(self, stamp_ns: int) -> bool:
         """Say the same of the envelopes."""
-        return self._hearing.envelopes_ready(stamp_ns, self._face_stream.first_ns)
+        until_ns = self._heard_until(stamp_ns)
+        return self._hearing.envelopes_ready(stamp_ns, until_ns, self._face_stream.first_ns)
 
     def expect_envelopes(self, expected: bool) -> None:
         """Say whether envelopes will come: then the first one is waited for as well."""
         self._hearing.envelopes_expected = expected
 
     def audio_ready(self, stamp_ns: int) -> bool:
-        """Say whether it is settled if a face goes with audio of this stamp.
+        """Say whether it is settled that a face goes with audio of this stamp.
 
-        False only while the face stream has just fallen silent and may only be late.
+        False where no face is alive: one may be on its way. Wait for it for a bounded time.
         """
+        return self._face_alive(stamp_ns)
+
+    def belongs_before(self, heard_ns: int, face_ns: int) -> bool:
+        """Say whether what was heard at a stamp is to be added before a face of another.
+
+        A voice while no face is alive is fused alone, so all up to the first face comes before it.
+        """
+        return heard_ns <= self._heard_until(face_ns, heard_ns)
+
+    def _heard_until(self, face_ns: int, heard_ns: int | None = None) -> int:
+        """Return the stamp up to which what is heard belongs before a face."""
+        alive = self._face_alive(face_ns if heard_ns is None else heard_ns)
+        return face_ns - self._hearing.delay_ns if alive else face_ns
+
+    def _face_alive(self, stamp_ns: int) -> bool:
+        """Say whether the faces go on at a stamp; they do not where they are of another clock."""
         newest = self._face_stream.newest_ns
-        if newest is None:
-            return True
-        behind = stamp_ns - newest
-        timeout = self._timeout_ns()
-        return behind < timeout or behind > 2 * timeout
+        ahead = _nanoseconds(LATE_LIMIT_S)
+        return newest is not None and -ahead < stamp_ns - newest < self._timeout_ns()
 
     @property
     def late_s(self) -> float:
@@ -119,7 +142,7 @@ class FusionEngine:
         Raises:
             FusionError: something in it is not what the message promises; nothing was changed.
         """
-        check_array(array)
+        check_faces(array)
         arrival = self._face_stream.arrive(array.stamp_ns)
         if self._told_before(arrival):
             return []
@@ -155,9 +178,11 @@ class FusionEngine:
             if face is None or face - array.stamp_ns > _nanoseconds(self._settings.forget_s):
                 self._face_stream.clear()
                 self._forget_subjects()
-        face = self._face_stream.newest_ns
-        ahead = _nanoseconds(LATE_LIMIT_S)
-        if face is not None and -ahead < array.stamp_ns - face < self._timeout_ns():
+        self.unused_s = 0.0
+        if self._face_alive(array.stamp_ns):
+            behind_ns = (self._face_stream.newest_ns or 0) - array.stamp_ns
+            if behind_ns > self._hearing.timeout_ns:
+                self.unused_s = behind_ns / NANOSECONDS
             return []
         self._alone_ns = array.stamp_ns
         return [self._fuse(None, array, array.stamp_ns)]

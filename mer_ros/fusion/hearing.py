@@ -48,11 +48,13 @@ class Hearing:
         self._envelopes: deque[AudioFeatures] = deque(maxlen=KEPT)
 
     @property
-    def _delay_ns(self) -> int:
+    def delay_ns(self) -> int:
+        """How much older than a face the newest sound is that it goes with."""
         return round(self.settings.audio_delay_s * NANOSECONDS)
 
     @property
-    def _timeout_ns(self) -> int:
+    def timeout_ns(self) -> int:
+        """How much older than a face sound may be that it goes with."""
         return round(self.settings.audio_timeout_s * NANOSECONDS)
 
     def clear(self) -> None:
@@ -82,33 +84,39 @@ class Hearing:
     def audio_for(self, stamp_ns: int) -> EstimateArray | None:
         """Return the audio result that a face of this stamp is fused with."""
         for array in reversed(self._audio):
-            if array.stamp_ns <= stamp_ns - self._delay_ns:
-                return array if array.stamp_ns >= stamp_ns - self._timeout_ns else None
+            if array.stamp_ns <= stamp_ns - self.delay_ns:
+                return array if array.stamp_ns >= stamp_ns - self.timeout_ns else None
         return None
 
     def take_envelopes(self, stamp_ns: int) -> list[AudioFeatures]:
         """Return the envelopes that belong before a face of this stamp; each is told once."""
         taken = []
-        while self._envelopes and self._envelopes[0].stamp_ns <= stamp_ns - self._delay_ns:
+        while self._envelopes and self._envelopes[0].stamp_ns <= stamp_ns - self.delay_ns:
             taken.append(self._envelopes.popleft())
         return taken
 
-    def audio_ready(self, stamp_ns: int, first_face_ns: int | None) -> bool:
-        """Say whether no audio result is due that a face of this stamp should be fused with."""
+    def audio_ready(self, stamp_ns: int, until_ns: int, first_face_ns: int | None) -> bool:
+        """Say whether no audio result is due that a face should come after.
+
+        Args:
+            stamp_ns: of the face.
+            until_ns: what was heard until then belongs before it.
+            first_face_ns: stamp of the first face, None before it.
+        """
         if self._audio_stream.newest_ns is None:
             return _begun(stamp_ns, first_face_ns)
-        return self._settled(self._audio_stream, stamp_ns)
+        return self._settled(self._audio_stream, until_ns)
 
-    def envelopes_ready(self, stamp_ns: int, first_face_ns: int | None) -> bool:
-        """Say whether no envelope is due that belongs before a face of this stamp."""
+    def envelopes_ready(self, stamp_ns: int, until_ns: int, first_face_ns: int | None) -> bool:
+        """Say the same of the envelopes."""
         if self._envelope_stream.newest_ns is None:
             return not self.envelopes_expected or _begun(stamp_ns, first_face_ns)
-        return self._settled(self._envelope_stream, stamp_ns)
+        return self._settled(self._envelope_stream, until_ns)
 
-    def _settled(self, stream: Stream, stamp_ns: int) -> bool:
+    def _settled(self, stream: Stream, until_ns: int) -> bool:
         newest_ns = stream.newest_ns or 0
         period_ns = stream.period_ns or USUAL_PERIOD_NS
-        behind_ns = stamp_ns - self._delay_ns - newest_ns
+        behind_ns = until_ns - newest_ns
         return behind_ns < period_ns - STAMP_TOLERANCE_NS or behind_ns > LOST_PERIODS * period_ns
 
 

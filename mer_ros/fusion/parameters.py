@@ -22,6 +22,19 @@ FALLBACK = 'default'
 
 UNIFORM = (1.0 / COUNT,) * COUNT
 
+_RANGES = {
+    'face_temperature': (0.01, 100.0),
+    'audio_temperature': (0.01, 100.0),
+    'face_weight': (0.0, 100.0),
+    'audio_weight': (0.0, 100.0),
+    'kernel_width': (0.0, 100.0),
+    'agreement_slope': (0.0, 1000.0),
+    'agreement_bias': (-1000.0, 1000.0),
+    'in_order': (1e-6, 1.0 - 1e-6),
+    'baseline_utterances': (0.0, 1e6),
+}
+"""Further than any fit goes; what lies outside is a slip, or no number at all."""
+
 
 @dataclass(frozen=True)
 class FusionParameters:
@@ -60,23 +73,15 @@ class FusionParameters:
     note: str = ''
 
     def __post_init__(self) -> None:
-        for name in ('face_temperature', 'audio_temperature'):
-            if not getattr(self, name) > 0.0:
-                raise FusionError(f'{name} must be above 0, not {getattr(self, name)!r}')
-        for name in (
-            'face_weight',
-            'audio_weight',
-            'kernel_width',
-            'agreement_slope',
-            'baseline_utterances',
-        ):
-            if not getattr(self, name) >= 0.0:
-                raise FusionError(f'{name} must not be negative, not {getattr(self, name)!r}')
-        if not 0.0 < self.in_order < 1.0:
-            raise FusionError(f'in_order must be between 0 and 1, not {self.in_order!r}')
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not low <= value <= high:
+                raise FusionError(f'{name} must be from {low:g} to {high:g}, not {value!r:.40}')
         for name in ('face_prior', 'audio_prior', 'prior'):
             values = getattr(self, name)
-            if len(values) != COUNT or min(values) <= 0.0 or abs(sum(values) - 1.0) > 1e-3:
+            right = len(values) == COUNT and all(value > 0.0 for value in values)
+            if not right or not abs(sum(values) - 1.0) <= 1e-3:
                 raise FusionError(f'{name} must be {COUNT} positive numbers that sum to 1')
 
     def prior_array(self) -> NDArray[np.float64]:
@@ -106,8 +111,15 @@ class FusionParameters:
                 if name in values:
                     values[name] = tuple(float(value) for value in values[name])
             return cls(**values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise FusionError(f'fusion parameters cannot be read: {error}') from error
+
+
+def _entry(name: str, data: Mapping[str, Any]) -> FusionParameters:
+    try:
+        return FusionParameters.from_json(data)
+    except FusionError as error:
+        raise FusionError(f'pair {name!r}: {error}') from error
 
 
 def backend(models: Iterable[str], modality: str) -> str:
@@ -149,10 +161,10 @@ class ParameterTable:
         """
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
-            entries = {
-                name: FusionParameters.from_json(entry) for name, entry in data['pairs'].items()
-            }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            entries = {name: _entry(name, entry) for name, entry in data['pairs'].items()}
+        except FusionError as error:
+            raise FusionError(f'{path}: {error}') from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise FusionError(
                 f'{path}: no fusion parameters ({error}): reinstall the package or run '
                 'training/fusion.py'

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mer_ros.estimates import EstimateArray
-from mer_ros.fusion.combination import check_array
-from mer_ros.fusion.decision import NANOSECONDS
+from mer_ros.fusion.combination import check_array, check_faces
 from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.envelope import check_envelope
+from mer_ros.fusion.hearing import KEPT
 from mer_ros.fusion.streams import Laps
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ class Sequencer:
         self._faces: deque[Waiting] = deque()
         self._audios: deque[Waiting] = deque()
         # An envelope gives no result of its own: it waits for nothing but the faces before it.
-        self._envelopes: deque[tuple[AudioFeatures, float, int]] = deque()
+        self._envelopes: deque[tuple[AudioFeatures, float, int]] = deque(maxlen=KEPT)
         self._laps = Laps()
+        self._held_since_s: float | None = None
 
     def push_face(self, array: EstimateArray, now_s: float) -> list[EstimateArray]:
         """Take in a face array; return the fused arrays that can be published now.
@@ -56,7 +57,7 @@ class Sequencer:
         Raises:
             FusionError: an estimate in it is not what the message promises; it was not taken in.
         """
-        check_array(array)
+        check_faces(array)
         self._faces.append((array, now_s, self._laps.arrive(FACE, array.stamp_ns)))
         return self.poll(now_s)
 
@@ -77,6 +78,7 @@ class Sequencer:
             FusionError: it is not what the message promises; it was not taken in.
         """
         check_envelope(features)
+        self._join_faces(now_s)
         lap = self._laps.arrive(ENVELOPE, features.stamp_ns)
         self._envelopes.append((features, now_s, lap))
         return self.poll(now_s)
@@ -87,14 +89,12 @@ class Sequencer:
 
     def deadline(self) -> float | None:
         """Return when :meth:`poll` must be called at the latest; None when nothing is held."""
-        waiting = [queue for queue in (self._faces, self._audios) if queue]
-        # What waits for the next lap is not due before what is left of this one.
-        waiting = [queue for queue in waiting if self._current(queue)] or waiting
-        return min(queue[0][1] for queue in waiting) + self.hold_s if waiting else None
+        return None if self._held_since_s is None else self._held_since_s + self.hold_s
 
     def poll(self, now_s: float) -> list[EstimateArray]:
         """Return the fused arrays that can be published at this time."""
         fused: list[EstimateArray] = []
+        self._held_since_s = None
         while True:
             faces, audios = self._current(self._faces), self._current(self._audios)
             if self._current(self._envelopes) and self._before_faces(self._envelopes[0][0]):
@@ -102,18 +102,44 @@ class Sequencer:
             elif audios and self._before_faces(self._audios[0][0]):
                 array, arrival, _ = self._audios[0]
                 settled = bool(self._faces) or self._engine.audio_ready(array.stamp_ns)
-                if not settled and now_s < arrival + self.hold_s:
+                if not settled and self._held(arrival, now_s):
                     return fused
                 self._audios.popleft()
                 fused += self._engine.add_audio(array)
             elif faces:
                 array, arrival, _ = self._faces[0]
-                if not self._settled(array.stamp_ns) and now_s < arrival + self.hold_s:
+                if not self._settled(array.stamp_ns) and self._held(arrival, now_s):
                     return fused
                 self._faces.popleft()
                 fused += self._engine.add_face(array)
             elif not self._next_lap(now_s):
                 return fused
+
+    def _held(self, arrival_s: float, now_s: float) -> bool:
+        """Say whether what came at a time is still to be held; then that is what is waited for."""
+        held = now_s < arrival_s + self.hold_s
+        if held:
+            self._held_since_s = arrival_s
+        return held
+
+    def _join_faces(self, now_s: float) -> None:
+        """Take envelopes that have begun anew alone for those of the present lap.
+
+        They give no results, so the lap that they began would never come.
+        """
+        if not self._envelopes or self._current(self._envelopes):
+            return
+        ahead = [
+            queue for queue in (self._faces, self._audios) if queue and not self._current(queue)
+        ]
+        if ahead or now_s < self._envelopes[0][1] + self.hold_s:
+            return
+        present = self._laps.present
+        self._envelopes = deque(
+            ((features, arrival_s, present) for features, arrival_s, _ in self._envelopes),
+            maxlen=KEPT,
+        )
+        self._laps.stay(ENVELOPE)
 
     def _current(self, queue: Sequence[tuple[object, float, int]]) -> bool:
         """Say whether something of the present lap waits."""
@@ -124,7 +150,7 @@ class Sequencer:
         arrivals = [queue[0][1] for queue in (self._faces, self._audios) if queue]
         if not arrivals:
             return False
-        if not self._laps.left((FACE, AUDIO)) and now_s < min(arrivals) + self.hold_s:
+        if not self._laps.left((FACE, AUDIO)) and self._held(min(arrivals), now_s):
             return False
         self._laps.present += 1
         self._engine.reset()
@@ -139,5 +165,4 @@ class Sequencer:
     def _before_faces(self, item: EstimateArray | AudioFeatures) -> bool:
         if not self._current(self._faces):
             return True
-        delay_ns = round(self._engine.settings.audio_delay_s * NANOSECONDS)
-        return item.stamp_ns + delay_ns <= self._faces[0][0].stamp_ns
+        return self._engine.belongs_before(item.stamp_ns, self._faces[0][0].stamp_ns)

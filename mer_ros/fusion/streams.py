@@ -12,6 +12,9 @@ REPEAT_NS = 1_000_000_000
 PERIODS = 5
 """Intervals of which the shortest is the period: one that skipped a result is no longer period."""
 
+LEAST_PERIOD_NS = 20_000_000
+"""Results closer together are no period: a window that begins anew ends next to the one before."""
+
 
 class Arrival(Enum):
     """What a stamp means for its stream."""
@@ -55,7 +58,7 @@ class Stream:
             self.clear()
             self._remember(stamp_ns)
             return Arrival.JUMPED_BACK
-        if newest is not None:
+        if newest is not None and stamp_ns - newest >= LEAST_PERIOD_NS:
             self._intervals.append(stamp_ns - newest)
         self._remember(stamp_ns)
         return Arrival.NEW
@@ -105,6 +108,10 @@ class Laps:
             return self._laps[stream]
         self._newest[stream] = stamp_ns
         return self._laps[stream]
+
+    def stay(self, stream: str) -> None:
+        """Take note that a stream which has begun anew is of the present lap all the same."""
+        self._laps[stream] = self.present
 
     def left(self, streams: Iterable[str]) -> bool:
         """Say whether all of these streams that were ever seen have left the present lap."""

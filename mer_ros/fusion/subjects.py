@@ -7,7 +7,14 @@ import numpy as np
 from mer_ros.emotions import UNKNOWN, valence_arousal
 from mer_ros.estimates import Estimate
 from mer_ros.fusion.attribution import Attribution
-from mer_ros.fusion.combination import Combination, Statement, calibrated, combine, state
+from mer_ros.fusion.combination import (
+    AUDIO_SUBJECT,
+    Combination,
+    Statement,
+    calibrated,
+    combine,
+    state,
+)
 from mer_ros.fusion.context import UTTERANCE_S, Context
 from mer_ros.fusion.decision import NANOSECONDS, SubjectState
 from mer_ros.fusion.parameters import FusionParameters
@@ -125,11 +132,15 @@ class Subjects:
         )
 
     def forget_old(self, stamp_ns: int) -> None:
-        """Forget whom nothing was said of for ``forget_s``."""
+        """Forget whom nothing was said of for ``forget_s``.
+
+        Not a voice by itself: its stamps may be of another clock than the faces', and a state
+        starts anew by its own stamps.
+        """
         limit = stamp_ns - round(self.settings.forget_s * NANOSECONDS)
         self._states = {
             name: subject
             for name, subject in self._states.items()
-            if subject.stamp_ns is not None and subject.stamp_ns >= limit
+            if name == AUDIO_SUBJECT or (subject.stamp_ns or 0) >= limit
         }
         self._context.forget(set(self._states))

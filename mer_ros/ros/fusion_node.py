@@ -273,6 +273,12 @@ class EmotionFusion(EmotionNode):
                 yield Finding(Level.WARN, why)
         if self._engine is not None and self._engine.note:
             yield Finding(Level.WARN, self._engine.note)
+        if self._engine is not None and self._engine.unused_s:
+            yield Finding(
+                Level.WARN,
+                f'the voice is {self._engine.unused_s:.1f} s older than the faces and is not used: '
+                'let one clock stamp images and sound, or raise audio_timeout_s',
+            )
         if self._debug is not None:
             yield from self._debug.findings()
 

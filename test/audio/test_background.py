@@ -71,6 +71,13 @@ def test_in_speech_without_a_pause_the_quietest_tenth_counts():
     assert window.noise_spectrum.size == 0
 
 
+def test_a_quiet_room_of_long_ago_is_no_background_of_a_loud_one():
+    loud = [-30.0] * 400
+    window = hear([-80.0] * 40 + loud, [0.0] * 40 + [0.3] * 400)
+    assert window.noise_dbfs == pytest.approx(-30.0, abs=0.1)
+    assert window.noise_spectrum.size == 0
+
+
 def test_a_frame_that_is_neither_is_not_learnt():
     assert np.isnan(hear([-40.0] * 31, [0.35] * 31).noise_dbfs)
 

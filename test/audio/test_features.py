@@ -113,3 +113,12 @@ def test_men_and_women_differ_in_pitch(read_clip):
         for name in ('03a02Nc', '08a02Na')
     )
     assert 80 < man < 160 < woman < 300
+
+
+def test_the_envelope_ends_with_the_sound():
+    sound = np.zeros(8_080, np.float32)  # half a hop over 500 ms
+    sound[-80:] = 0.5
+    course = envelope(sound)
+    assert course.shape == (50,)
+    assert course[-1] == pytest.approx(0.5 * np.sqrt(0.5), abs=1e-6)
+    assert not course[:-1].any()

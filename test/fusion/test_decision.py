@@ -149,9 +149,13 @@ def test_stamps_that_do_not_move_on_change_nothing() -> None:
     np.testing.assert_array_equal(first.probabilities, again.probabilities)
 
 
-def test_an_older_stamp_changes_nothing_of_what_is_smoothed() -> None:
-    state = SubjectState(FusionSettings(smoothing_s=0.001))
-    before = state.update(speaking_for(JOY), 1.0, 10 * SECOND, PRIOR)
-    late = state.update(speaking_for(ANGER), 1.0, 9 * SECOND, PRIOR)
-    np.testing.assert_array_equal(late.probabilities, before.probabilities)
-    assert state.stamp_ns == 10 * SECOND
+@pytest.mark.parametrize('stamp_s', [9.0, 13.1, 1000.0])
+def test_an_older_stamp_or_one_after_a_long_silence_starts_anew(stamp_s: float) -> None:
+    settings = FusionSettings()
+    state = SubjectState(settings)
+    state.update(speaking_for(ANGER), 1.0, 10 * SECOND, PRIOR)
+    stamp_ns = round(stamp_s * SECOND)
+    later = state.update(speaking_for(JOY), 1.0, stamp_ns, PRIOR)
+    fresh = SubjectState(settings).update(speaking_for(JOY), 1.0, stamp_ns, PRIOR)
+    assert (later.label, later.since_ns) == (fresh.label, fresh.since_ns) == (JOY, stamp_ns)
+    np.testing.assert_array_equal(later.probabilities, fresh.probabilities)

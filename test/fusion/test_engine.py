@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_ros.emotions import UNKNOWN, Emotion
-from mer_ros.estimates import EstimateArray, Modality
+from mer_ros.estimates import Estimate, EstimateArray, Modality
 from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.errors import FusionError
 from mer_ros.fusion.parameters import FusionParameters, ParameterTable
@@ -263,6 +263,50 @@ def test_a_camera_whose_clock_is_ahead_does_not_silence_the_voice(make_engine: M
     assert len(fused) == 8
 
 
+@pytest.mark.parametrize(('behind', 'unused'), [(0.5, 0.0), (1.9, 0.0), (2.5, 2.5), (9.0, 9.0)])
+def test_a_voice_too_far_behind_the_faces_is_told(
+    make_engine: MakeEngine, behind: float, unused: float
+) -> None:
+    engine = make_engine()
+    for frame in range(300):
+        engine.add_face(talker(20.0 + frame / 30))
+        if frame % 15 == 0:
+            engine.add_audio(voice(20.0 + frame / 30 - behind, sharp(SAD)))
+    assert engine.unused_s == pytest.approx(unused)
+    engine.reset()
+    assert engine.unused_s == 0.0
+
+
+def test_a_voice_of_a_clock_far_behind_keeps_its_label(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    since = set()
+    for frame in range(240):
+        engine.add_face(talker(100.0 + frame / 30))
+        if frame % 15 == 0:
+            fused = engine.add_audio(voice(80.0 + frame / 30, sharp(SAD)))
+            since |= {item.label_since_ns for array in fused for item in array.estimates}
+    assert since == {80 * SECOND}
+
+
+def test_what_was_heard_before_a_long_silence_is_forgotten(make_engine: MakeEngine) -> None:
+    def hear(engine: FusionEngine) -> Estimate:
+        mixed = np.array([0.2, 0.06, 0.06, 0.44, 0.08, 0.08, 0.08], np.float32)
+        return engine.add_audio(voice(600.0, mixed))[0].estimates[0]
+
+    engine = make_engine()
+    for hop in range(6):
+        engine.add_audio(voice(hop / 2, sharp(ANGER)))
+    for hop in range(6, 1200):
+        engine.add_audio(silence(hop / 2))
+    assert hear(engine).label == hear(make_engine()).label == JOY
+
+
+@pytest.mark.parametrize('name', ['', 'audio'])
+def test_a_face_needs_a_name_of_its_own(make_engine: MakeEngine, name: str) -> None:
+    with pytest.raises(FusionError, match='give each face a name'):
+        make_engine().add_face(faces(1.0, person(name, sharp(JOY))))
+
+
 def test_stamps_of_two_clocks_a_day_apart_are_fused_each_for_itself(
     make_engine: MakeEngine,
 ) -> None:
@@ -428,6 +472,10 @@ def test_readiness_waits_for_due_audio_only_while_the_stream_lives(make_engine: 
     assert engine.face_ready(round(2.1 * SECOND))
     for hop in (0.5, 1.0):
         engine.add_audio(voice(hop, sharp(SAD)))
+    # The first face after a gap comes after all that was heard until then.
+    assert engine.face_ready(round(1.49 * SECOND))
+    assert not engine.face_ready(round(1.51 * SECOND))
+    engine.add_face(talker(1.4))
     assert engine.face_ready(round(1.6 * SECOND))
     assert not engine.face_ready(round(1.66 * SECOND))
     assert engine.face_ready(round(4.0 * SECOND))

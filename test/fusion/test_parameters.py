@@ -89,6 +89,15 @@ def test_parameters_survive_the_file() -> None:
         {'prior': [1.0]},
         {'prior': [0.5] * 7},
         {'prior': ['a'] * 7},
+        {'prior': [float('nan')] * 7},
+        {'face_prior': [10**400] * 7},
+        {'face_weight': float('inf')},
+        {'face_temperature': 1e-310},
+        {'face_temperature': 10**400},
+        {'agreement_bias': '0.1'},
+        {'agreement_bias': None},
+        {'agreement_bias': float('nan')},
+        {'kernel_width': True},
     ],
 )
 def test_entries_that_make_no_sense_are_refused(entry: dict[str, object]) -> None:
@@ -97,12 +106,28 @@ def test_entries_that_make_no_sense_are_refused(entry: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize(
-    'text', ['', '{}', '[]', '{"pairs": {}}', '{"pairs": {"default": {"x": 1}}}']
+    'text',
+    [
+        '',
+        '{}',
+        '[]',
+        '{"pairs": {}}',
+        '{"pairs": {"default": {"x": 1}}}',
+        '{"pairs": {"default": {"prior": [NaN, NaN, NaN, NaN, NaN, NaN, NaN]}}}',
+        '[' * 100_000,
+    ],
 )
 def test_a_damaged_table_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / 'fusion.json'
     path.write_text(text)
-    with pytest.raises(FusionError):
+    with pytest.raises(FusionError, match=r'fusion\.json|no entry'):
+        ParameterTable.read(path)
+
+
+def test_a_number_that_makes_no_sense_is_told_with_file_and_pair(tmp_path: Path) -> None:
+    path = tmp_path / 'fusion.json'
+    path.write_text('{"pairs": {"default": {}, "a+b": {"face_weight": Infinity}}}')
+    with pytest.raises(FusionError, match=r"fusion\.json: pair 'a\+b': face_weight must be from 0"):
         ParameterTable.read(path)
 
 

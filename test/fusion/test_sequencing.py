@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,9 @@ def deliver(events: list[tuple[float, int, Any]], hold_s: float = HOLD_S) -> lis
 
 
 def arrivals(
-    speed: float, face_jitter: list[float], audio_jitter: list[float]
+    speed: float, face_jitter: list[float], audio_jitter: list[float], until: float = 3.0
 ) -> list[tuple[float, int, EstimateArray]]:
-    seen, heard = streams()
+    seen, heard = streams(until)
     events = []
     for kind, arrays, jitter, lag in ((0, seen, face_jitter, 0.03), (1, heard, audio_jitter, 0.08)):
         latest = 0.0
@@ -89,6 +90,41 @@ def test_neither_speed_nor_jitter_changes_a_byte(
     speed: float, face_jitter: list[float], audio_jitter: list[float]
 ) -> None:
     assert payloads(deliver(arrivals(speed, face_jitter, audio_jitter))) == LIVE
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from([0.6, 1.3, 1.52]),
+    st.sampled_from([0.5, 1.0, 2.0, 4.0, 10.0]),
+    jitters,
+    jitters,
+)
+def test_nor_do_they_where_the_voice_begins_before_the_face_or_the_faces_come_back(
+    begun_s: float, speed: float, face_jitter: list[float], audio_jitter: list[float]
+) -> None:
+    def late(
+        rate: float, face: list[float], audio: list[float]
+    ) -> list[tuple[float, int, EstimateArray]]:
+        events = arrivals(rate, face, audio, until=6.0)
+        gone = ((0.0, begun_s), (2.5, 2.5 + 2.0 * begun_s))
+        return [
+            (now, kind, array)
+            for now, kind, array in events
+            if kind or not any(a <= array.stamp_ns * 1e-9 < b for a, b in gone)
+        ]
+
+    whole = payloads(deliver(late(1.0, [0.0], [0.0]), 0.5))
+    assert payloads(deliver(late(speed, face_jitter, audio_jitter), 0.5)) == whole
+    alone = [row[0] for row in whole if row[0] < begun_s * 10**9]
+    assert alone == [hop * 10**9 // 2 for hop in range(1, 1 + int(2 * begun_s))]
+
+
+@pytest.mark.parametrize('first_s', [0.1, 0.6, 1.3])
+def test_each_lap_is_as_the_first_where_the_voice_begins_it(first_s: float) -> None:
+    lap = [each for each in arrivals(1.0, [0.0], [0.0]) if each[1] or each[0] >= first_s]
+    again = [(now + 4.0, kind, array) for now, kind, array in lap]
+    once = payloads(deliver(lap, 0.5))
+    assert payloads(deliver(lap + again, 0.5)) == once + once
 
 
 def talk(speed: float, jitters: tuple[list[float], ...]) -> list[tuple[float, int, Any]]:
@@ -149,8 +185,9 @@ def test_live_nothing_is_held_once_both_streams_run() -> None:
         if kind:
             target.push_audio(array, now)
             heard += 1
-        elif heard:
-            assert len(target.push_face(array, now)) == 1
+        else:
+            fused = target.push_face(array, now)
+            assert not heard or [each.stamp_ns for each in fused] == [array.stamp_ns]
     assert heard > 3
 
 
@@ -222,3 +259,21 @@ def test_a_face_stream_that_begins_anew_alone_goes_on_after_the_hold() -> None:
     assert not target.push_face(seen[0], 2.0)
     assert len(target.poll(2.0 + HOLD_S)) == 1
     assert len(target.push_face(seen[1], 3.0) + target.poll(3.0 + HOLD_S)) == 1
+
+
+def test_envelopes_that_alone_go_back_are_used_and_do_not_pile_up() -> None:
+    events = talk(1.0, STILL)
+    back = [
+        (now, kind, replace(item, stamp_ns=item.stamp_ns - 20 * 10**9) if kind == 2 else item)
+        for now, kind, item in talk(1.0, STILL)
+    ]
+    later = [(now + 4.0, kind, replace(item, stamp_ns=item.stamp_ns + 4 * 10**9))
+             for now, kind, item in back]  # fmt: skip
+    target = sequencer(envelopes=True)
+    pushes = (target.push_face, target.push_audio, target.push_envelope)
+    fused = []
+    for now, kind, item in sorted(events + later, key=lambda event: event[:2]):
+        fused += target.poll(now)
+        fused += pushes[kind](item, now)
+        assert len(target._envelopes) <= 2
+    assert len(fused) > 150

@@ -19,6 +19,13 @@ def test_a_skipped_result_does_not_lengthen_the_period() -> None:
     assert stream.period_ns == SECOND // 2
 
 
+def test_two_results_next_to_each_other_are_no_period() -> None:
+    stream = Stream()
+    for stamp in (0, 500_000_000, 500_062_500, 1_000_062_500):
+        assert stream.arrive(stamp) is Arrival.NEW
+    assert stream.period_ns == 500_000_000
+
+
 def test_a_stamp_told_again_is_a_repetition() -> None:
     stream = Stream()
     for stamp in (0, SECOND // 2, SECOND):
