@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mer_ros
 from mer_ros.cli.errors import CommandError
@@ -16,6 +18,7 @@ from mer_ros.ros.parameter_overrides import Value
 
 NODES = ('face_emotion', 'audio_emotion', 'emotion_fusion')
 SOURCE = 'media_source'
+ANY_NODE, PARAMETERS = '/**', 'ros__parameters'
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,54 @@ def check_params_file(path: Path | None) -> None:
         tree = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CommandError(f'{path} is no YAML file: {error}') from error
-    if not isinstance(tree, dict):
+    if not isinstance(tree, dict) or not tree:
         raise CommandError(f'{path} holds no parameters; config/mer.yaml shows the layout')
-    ours = {*NODES, SOURCE, '/**'}
-    if not any(str(key).rsplit('/', 1)[-1] in ours or str(key) == '/**' for key in tree):
+    sections = dict(_sections(tree))
+    ours = {*NODES, SOURCE, ANY_NODE}
+    for name, content in sections.items():
+        if name in ours and not isinstance(content, dict):
+            raise CommandError(
+                f'{path}: what {name} has stands under no ros__parameters; config/mer.yaml shows '
+                'the layout'
+            )
+    if not ours & sections.keys():
         raise CommandError(
             f'{path} has parameters for {", ".join(map(str, tree))} but for none of '
             f'{", ".join((*NODES, SOURCE))}; config/mer.yaml shows the layout'
         )
+    for name in sections.keys() - ours:
+        # Other nodes may have sections, too: a camera's.
+        if near := difflib.get_close_matches(name, (*NODES, SOURCE), 1, 0.8):
+            print(
+                f'mer: {path} has parameters for {name}, which no node is called: did you mean '
+                f'{near[0]}?',
+                file=sys.stderr,
+            )
+
+
+def names_source(path: Path | None) -> bool:
+    """Say whether a parameter file, which :func:`check_params_file` has passed, names a source."""
+    if path is None:
+        return False
+    import yaml
+
+    sections = dict(_sections(yaml.safe_load(path.read_text(encoding='utf-8'))))
+    given = sections.get(SOURCE)
+    return isinstance(given, dict) and bool(given.get('source') or given.get('microphone'))
+
+
+def _sections(tree: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the nodes of a parameter file by name and what stands under their ros__parameters.
+
+    Namespaces may be written into the name (/robot/face_emotion) or around it. What has no
+    ros__parameters gives None.
+    """
+    for key, content in tree.items():
+        name = str(key)
+        last = name if name == ANY_NODE else name.rsplit('/', 1)[-1]
+        if isinstance(content, dict) and PARAMETERS in content:
+            yield last, content[PARAMETERS] or {}
+        elif last in (*NODES, SOURCE) or not isinstance(content, dict):
+            yield last, None
+        else:
+            yield from _sections(content)

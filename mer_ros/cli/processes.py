@@ -57,7 +57,7 @@ class Child:
             text=True,
             errors='replace',
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == 'linux' else None,
+            preexec_fn=_prepare,
         )
         self._reader = threading.Thread(target=self._forward, name=f'{name} output', daemon=True)
         self._reader.start()
@@ -169,8 +169,14 @@ def interrupt_on_termination() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel, in the child, for SIGTERM when the parent is gone, however it went."""
+def _prepare() -> None:
+    """Set up the child before its program starts.
+
+    SIGINT waits until :mod:`mer_ros.ros.spin` has its handlers, or Python would answer one that
+    comes before with a traceback. And the kernel is asked for SIGTERM when the parent is gone,
+    however it went.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     if _LIBC is not None and _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
         os.write(2, b'the kernel refused PR_SET_PDEATHSIG; this process may outlive its parent\n')
 

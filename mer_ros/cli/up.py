@@ -17,6 +17,7 @@ from mer_ros.cli.graph import (
     Graph,
     check_params_file,
     environment,
+    names_source,
     require_ros,
 )
 from mer_ros.cli.number_arguments import within
@@ -25,6 +26,8 @@ from mer_ros.media.sources import CAMERAS, MICROPHONES, is_device
 from mer_ros.ros.parameter_overrides import Value
 
 POLL_S = 0.1
+CANNOT = ': cannot configure: '
+"""Stands in what a node logs that goes on without having begun (mer_ros/ros/node.py)."""
 
 WAIT_FOR_SUBSCRIBERS_S = 20.0
 """A film that is started beside what listens to it begins when that listens."""
@@ -123,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
     require_ros()
     ros_names.check_remaps(args.remap, ros_names.namespace(args.namespace))
     check_backends(args)
+    check_source(args.source)
     with (
         interrupt_on_termination(),
         tempfile.TemporaryDirectory(prefix='mer_') as folder,
@@ -137,6 +141,18 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print('mer up: stopping', file=sys.stderr)
             return 0
+
+
+def check_source(source: str | None) -> None:
+    """Refuse a file or folder that media_source could only refuse once everything runs.
+
+    Raises:
+        MediaError: it holds no pictures and no sound.
+    """
+    if source is not None and not is_device(source):
+        from mer_ros.media.opener import open_source
+
+        open_source(source).close()
 
 
 def graph_of(args: argparse.Namespace) -> Graph:
@@ -154,6 +170,8 @@ def graph_of(args: argparse.Namespace) -> Graph:
             parameters.setdefault(node, {})['image_transport'] = args.image_transport
     source = source_parameters(args.source, args.mic)
     own_time = bool(source) and args.rate not in (None, 1.0)
+    if not source and names_source(args.params):
+        parameters[SOURCE] = {'exit_at_end': True}
     if source:
         given: dict[str, Value | None] = {
             **source,
@@ -166,7 +184,7 @@ def graph_of(args: argparse.Namespace) -> Graph:
         }
         parameters[SOURCE] = {name: value for name, value in given.items() if value is not None}
     fallbacks: dict[str, dict[str, Value]] = {}
-    if source:
+    if SOURCE in parameters:
         fallbacks = {SOURCE: {'wait_for_subscribers': WAIT_FOR_SUBSCRIBERS_S}}
     return Graph(
         parameters=parameters,
@@ -220,10 +238,18 @@ def source_parameters(source: str | None, microphone: bool) -> dict[str, Value]:
 
 
 def _watch(processes: Processes) -> int:
-    """Wait until a child ends."""
+    """Wait until a child ends, or says that it cannot begin.
+
+    Raises:
+        CommandError: a node has ended, or lives on without having begun.
+    """
     while True:
         for child in processes.ended():
             return _after(child)
+        for child in processes.children:
+            if failure := next((line for line in child.lines.copy() if CANNOT in line), ''):
+                why = failure.partition(CANNOT)[2]
+                raise CommandError(f'{child.name}{CANNOT}{why}; the other nodes were stopped')
         time.sleep(POLL_S)
 
 

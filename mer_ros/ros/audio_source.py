@@ -86,9 +86,7 @@ class AudioSource:
             route = find_route(self._node)
             if route is not None and route != self._route:
                 self._follow(route)
-            several, self._several = self._several, self._crowd.complaint(route)
-            if self._several and self._several != several:
-                self._node.get_logger().warning(self._several)
+            self._several = self._crowd.complaint(route)
             self._listen_for_info()
         except AudioMessageError as error:
             problem = str(error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ WINDOW_S = 5.0
 GOOD_AGAIN_S = 10.0
 """A fault that comes back after this long without it is logged again."""
 
+GOES_ON_S = 8.0
+"""What has been wrong for this long is logged; less is a start."""
 
 LATELY_S = 10.0
 """Quantiles are of this long: 20 results of the audio node."""
@@ -137,3 +140,34 @@ class Faults:
         """Return how many faults there were."""
         with self._lock:
             return sum(self._counts.values())
+
+
+class Announcements:
+    """Logs what goes on being wrong, once, and again after a good while without.
+
+    Not at once: a camera may still be starting.
+    """
+
+    def __init__(self, logger: Logger, now: Callable[[], float] = time.monotonic) -> None:
+        """Take the logger and the clock."""
+        self._logger = logger
+        self._now = now
+        self._seen: dict[str, tuple[float, float]] = {}
+        self._logged: set[str] = set()
+
+    def tell(self, messages: Iterable[str]) -> None:
+        """Take what is wrong now; to be called about once a second."""
+        now = self._now()
+        for message in messages:
+            key = re.sub(r'[0-9.]+', '', message)  # how long it has been so is no news
+            first, _ = self._seen.get(key, (now, now))
+            self._seen[key] = (first, now)
+            if key not in self._logged and now - first >= GOES_ON_S:
+                self._logged.add(key)
+                self._logger.warning(f'{message} (logged once; /diagnostics says how it goes on)')
+        self._seen = {
+            key: (first, last)
+            for key, (first, last) in self._seen.items()
+            if now - last <= (GOOD_AGAIN_S if key in self._logged else WINDOW_S)
+        }
+        self._logged &= self._seen.keys()

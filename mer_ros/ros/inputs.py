@@ -22,6 +22,10 @@ LOSSY = 0.1
 """Share of messages lost on the way from which diagnostics say so."""
 
 
+DEBUG_IMAGE = '/emotion/debug_image'
+"""What we draw is no input, whichever of our nodes it comes from."""
+
+
 def loss_mend() -> str:
     """Return what to do where messages are lost on the way."""
     variable, value = transport.setting()
@@ -162,7 +166,10 @@ class Input(Monitor):
         names = [
             name
             for name, types in self._node.get_topic_names_and_types()
-            if self._type in types and name != self.topic and self._others_publish(name)
+            if self._type in types
+            and name != self.topic
+            and not name.endswith(DEBUG_IMAGE)
+            and self._others_publish(name)
         ]
         if not names:
             return ''

@@ -15,7 +15,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from mer_ros.ros import memory
-from mer_ros.ros.counters import Faults, Quantiles, Rate
+from mer_ros.ros.counters import Announcements, Faults, Quantiles, Rate
 from mer_ros.ros.diagnostics import PERIOD_S, DiagnosticsPublisher, Finding, Level
 from mer_ros.ros.errors import EXPECTED, kind_of
 from mer_ros.ros.parameter_server import ParameterServer, misspelt
@@ -24,6 +24,8 @@ from mer_ros.ros.parameters import NODES
 
 IMPLAUSIBLE_LATENCY_S = 10.0
 """Results this late are rather stamped on another clock than slow."""
+
+NO_CLOCK = 'use_sim_time is set and /clock does not move: start or unpause what publishes it'
 
 
 class State(Enum):
@@ -62,6 +64,7 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         self.results = Rate()
         self.latencies = Quantiles()
         self.faults = Faults(self.get_logger())
+        self._announcements = Announcements(self.get_logger())
         specs = tuple(specs)
         self._outdated = False
         self._live = {spec.name for spec in specs if spec.dynamic}
@@ -248,22 +251,26 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         values['faults'] = self.faults.total()
         values.update({f'fault.{kind}': n for kind, n in sorted(self.faults.counts().items())})
         fine = f'{self.results.hz():.1f} results/s'
-        self._diagnostics.publish(list(self._all_findings(p50)), fine, values)
+        findings = list(self._of_the_state())
+        if self.state is State.ACTIVE:
+            clock = [Finding(Level.STALE, NO_CLOCK)] if self._clock_stands_still() else []
+            running = list(self._while_active(p50))
+            # What is an error, or has come to its end, was logged when that happened.
+            warnings = [each for each in running if each.level is Level.WARN]
+            self._announcements.tell(each.message for each in (*clock, *warnings))
+            faults = [Finding(Level.WARN, text) for text in self.faults.recent().values()]
+            findings += [*clock, *running, *faults]
+        self._diagnostics.publish(findings, fine, values)
 
-    def _all_findings(self, latency_s: float) -> Iterable[Finding]:
+    def _of_the_state(self) -> Iterable[Finding]:
         if self.trouble:
             yield Finding(Level.ERROR, self.trouble)
-        if self.state is not State.ACTIVE:
-            if not self.trouble:
-                gone = self.state is State.FINALIZED
-                what = 'is shut down for good, start it anew' if gone else 'waits to be activated'
-                yield Finding(Level.STALE, f'{self.state.value}: {what}')
-            return
-        if self._clock_stands_still():
-            yield Finding(
-                Level.STALE,
-                'use_sim_time is set and /clock does not move: start or unpause what publishes it',
-            )
+        elif self.state is not State.ACTIVE:
+            gone = self.state is State.FINALIZED
+            what = 'is shut down for good, start it anew' if gone else 'waits to be activated'
+            yield Finding(Level.STALE, f'{self.state.value}: {what}')
+
+    def _while_active(self, latency_s: float) -> Iterable[Finding]:
         yield from self.findings()
         if abs(latency_s) > IMPLAUSIBLE_LATENCY_S:
             yield Finding(
@@ -271,8 +278,6 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
                 f'stamps are {latency_s:.0f} s behind the clock of this node: set use_sim_time '
                 'when a bag is replayed, else synchronise the clocks',
             )
-        for message in self.faults.recent().values():
-            yield Finding(Level.WARN, message)
 
     def _clock_stands_still(self) -> bool:
         """Say whether simulated time was the same at the last look."""

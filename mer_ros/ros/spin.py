@@ -29,6 +29,8 @@ def run(make: Callable[[], EmotionNode], args: list[str] | None = None) -> int:
     told: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: told.append(number))
+    # Who started this process may have let them wait until here (cli/processes.py).
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     memory.settle()
     transport.prepare()
     import rclpy

@@ -13,7 +13,13 @@ import yaml
 
 from mer_ros.cli import ros_names, up
 from mer_ros.cli.errors import CommandError, UsageError
-from mer_ros.cli.graph import NODES, SOURCE, check_params_file, default_params_file
+from mer_ros.cli.graph import (
+    NODES,
+    SOURCE,
+    check_params_file,
+    default_params_file,
+    names_source,
+)
 from mer_ros.cli.main import main
 
 DOMAIN = str(1 + (os.getpid() * 7 + 25) % 100)
@@ -272,3 +278,60 @@ def test_without_ros_every_command_says_how_to_get_it(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert 'make build' in err
     assert err.count('\n') == 1
+
+
+def test_namespaces_of_a_parameter_file_may_stand_in_the_name_or_around_it(tmp_path):
+    path = tmp_path / 'p.yaml'
+    for text in (
+        '/robot/face_emotion: {ros__parameters: {max_faces: 2}}',
+        'robot: {face_emotion: {ros__parameters: {max_faces: 2}}}',
+        '/a: {b: {face_emotion: {ros__parameters: {max_faces: 2}}}}',
+        'face_emotion: {ros__parameters: }',
+    ):
+        path.write_text(text)
+        check_params_file(path)
+
+
+def test_a_section_without_ros_parameters_is_named(tmp_path):
+    path = tmp_path / 'p.yaml'
+    path.write_text('face_emotion: {max_faces: 3}')
+    with pytest.raises(CommandError, match='face_emotion has stands under no ros__parameters'):
+        check_params_file(path)
+
+
+def test_a_misspelt_section_is_told_and_another_nodes_is_not(tmp_path, capsys):
+    path = tmp_path / 'p.yaml'
+    path.write_text(
+        'face_emotion: {ros__parameters: {}}\nface_emotoin: {ros__parameters: {}}\n'
+        'camera: {ros__parameters: {}}'
+    )
+    check_params_file(path)
+    assert 'face_emotoin, which no node is called: did you mean face_emotion?' in (
+        told := capsys.readouterr().err
+    )
+    assert told.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('text', 'named'),
+    [
+        ('media_source: {ros__parameters: {source: a.mp4}}', True),
+        ('robot: {media_source: {ros__parameters: {microphone: true}}}', True),
+        ("media_source: {ros__parameters: {source: ''}}", False),
+        ('media_source: {ros__parameters: {loop: true}}', False),
+    ],
+)
+def test_a_source_of_the_parameter_file_is_played(tmp_path, text, named):
+    path = tmp_path / 'p.yaml'
+    path.write_text(text)
+    assert names_source(path) is named
+    assert (SOURCE in up.graph_of(parse('--params', str(path))).parameters) is named
+
+
+def test_up_ends_when_a_node_cannot_begin(tmp_path):
+    path = tmp_path / 'p.yaml'
+    path.write_text('face_emotion: {ros__parameters: {detector: nope}}')
+    done = up_process(['--params', str(path)])
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith('mer: face_emotion: cannot configure: ')
+    assert done.stderr.rstrip().endswith('the other nodes were stopped')

@@ -24,7 +24,9 @@ STUBBORN = (
 
 
 def python(code):
-    return [sys.executable, '-c', code]
+    # As a node does: until then SIGINT waits.
+    ready = 'import signal; signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})'
+    return [sys.executable, '-c', f'{ready}\n{code}']
 
 
 def test_output_comes_line_by_line_under_the_name():

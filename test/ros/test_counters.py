@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mer_ros.ros.counters import Faults, Quantiles, Rate
+from mer_ros.ros.counters import GOES_ON_S, GOOD_AGAIN_S, Announcements, Faults, Quantiles, Rate
 from mer_ros.ros.pacing import Pacer
 
 
@@ -144,3 +144,27 @@ def test_a_pacer_takes_over_another_rate_at_once() -> None:
     assert not pacer.due(33_000_000, 0.01)
     assert pacer.due(67_000_000, 10.0)
     assert not pacer.due(100_000_000, 10.0)
+
+
+def test_what_goes_on_being_wrong_is_logged_once_and_again_after_a_good_while() -> None:
+    clock, log = Clock(), Log()
+    announcements = Announcements(log, clock)
+
+    def run(seconds: float, wrong: bool) -> None:
+        for _ in range(round(seconds)):
+            since = clock.now - 100.0
+            announcements.tell([f'no image for {since:.1f} s'] if wrong else [])
+            clock.now += 1.0
+
+    run(GOES_ON_S - 1.0, True)  # a camera that starts slowly
+    run(GOOD_AGAIN_S + 1.0, False)
+    assert log.lines == []
+    run(30.0, True)
+    assert len(log.lines) == 1
+    assert log.lines[0].startswith('no image for 26.0 s (logged once')
+    run(GOOD_AGAIN_S - 2.0, False)
+    run(30.0, True)
+    assert len(log.lines) == 1
+    run(GOOD_AGAIN_S + 2.0, False)
+    run(30.0, True)
+    assert len(log.lines) == 2
