@@ -34,7 +34,11 @@ def add_flags(parser: argparse.ArgumentParser, ours: Terms, data: Path) -> None:
 
 def terms_of(options: argparse.Namespace, ours: Terms, data: Path) -> Terms:
     """Return what the flags say, or else the default for ``--data``."""
-    usual = ours if options.data.resolve() == data.resolve() else YOURS
+    return told(options, ours if options.data.resolve() == data.resolve() else YOURS)
+
+
+def told(options: argparse.Namespace, usual: Terms) -> Terms:
+    """Return what the flags say, or else ``usual``."""
     licence, version = options.licence, options.version
     return Terms(
         usual.licence if licence is None else licence,

@@ -14,8 +14,8 @@ everything is chosen on the part of train that is held out. Needs the packages o
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,18 @@ import torch
 
 from mer_ros import metrics
 from mer_ros.emotions import COUNT
-from training.card_terms import SHARED, add_flags, terms_of
+from training.card_terms import SHARED, add_flags, terms_of, told
 from training.face_data import FaceSet, load, split
 from training.face_export import OURS, ShippedNet, export
 from training.face_net import SHIPPED, TEACHER, FaceNet, Shape, predict
+from training.face_origin import (
+    Origin,
+    data_key,
+    file_key,
+    origin_in,
+    refuse_other_data,
+    refuse_other_origin,
+)
 from training.face_training import NetTeacher, Recipe, Teacher, Training
 
 STUDENT = Recipe(epochs=110, mix=0.4, distil=0.7)
@@ -73,15 +81,25 @@ def teacher_recipe(student: Recipe, index: int, epochs: int) -> Recipe:
     return replace(student, epochs=epochs, distil=0.0, seed=1 + index)
 
 
-def averaged(path: Path, device: str) -> FaceNet:
-    """Return the net of a run's checkpoint.
+def state_of(path: Path, device: str = 'cpu') -> dict[str, Any]:
+    """Return a run's checkpoint.
 
     Raises:
         SystemExit: there is none.
     """
     if not path.exists():
         raise SystemExit(f'{path} does not exist: train that part first')
-    stored = torch.load(path, weights_only=True, map_location=device)
+    state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+    return state
+
+
+def averaged(path: Path, device: str) -> FaceNet:
+    """Return the net of a run's checkpoint.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    stored = state_of(path, device)
     net = FaceNet(Shape(**stored['shape'])).eval()
     net.load_state_dict(stored['average'])
     return net
@@ -89,7 +107,7 @@ def averaged(path: Path, device: str) -> FaceNet:
 
 def recipe_of(path: Path) -> dict[str, Any]:
     """Return the recipe of a run's checkpoint, with the epochs that it has had."""
-    stored = torch.load(path, weights_only=True, map_location='cpu')
+    stored = state_of(path)
     recipe: dict[str, Any] = stored['recipe'] | {'epochs': stored['epoch']}
     return recipe
 
@@ -105,14 +123,15 @@ def run_part(
     training: Training,
     folder: Path,
     held_out: FaceSet,
+    origin: Origin,
     resume: bool,
     max_steps: int | None = None,
 ) -> None:
     """Train to the end of the recipe, with a checkpoint an epoch in ``folder``.
 
     Raises:
-        SystemExit: a run was begun there and ``resume`` was not asked for, or by another recipe;
-            only ``epochs`` may change.
+        SystemExit: a run was begun there and ``resume`` was not asked for, or by another recipe or
+            of another origin; only ``epochs`` may change.
     """
     folder.mkdir(parents=True, exist_ok=True)
     last, log = folder / 'last.pt', folder / 'log.jsonl'
@@ -122,19 +141,49 @@ def run_part(
         others = [k for k, v in asked.items() if k != 'epochs' and stored['recipe'][k] != v]
         if others:
             raise SystemExit(f'{last} is of another {others[0]}: choose another --run folder')
+        refuse_other_origin(last, stored, origin)
         training.restore(stored)
+        # The terms stay those under which it was begun.
+        origin = origin_in(stored) or origin
         if training.epoch < training.recipe.epochs and not resume:
             raise SystemExit(f'{log} exists: --resume it, or choose another --run folder')
     while training.epoch < training.recipe.epochs:
         row: dict[str, Any] = {'epoch': training.epoch + 1}
         row |= training.run_epoch(max_steps)
         row |= held_out_score(training.average.net, held_out)
-        torch.save(training.state(), last.with_suffix('.tmp'))
+        torch.save(training.state() | origin.kept(), last.with_suffix('.tmp'))
         last.with_suffix('.tmp').replace(last)
         with log.open('a', encoding='utf-8') as file:
             file.write(json.dumps(row) + '\n')
         text = ' '.join(f'{k} {v:.4f}' if k != 'epoch' else f'{k} {v}' for k, v in row.items())
         print(folder.name, text, flush=True)
+
+
+def student_origin(
+    first: Origin, folder: Path, files: Sequence[Path], start: Path | None
+) -> Origin:
+    """Return what a student is made from that these files teach.
+
+    Args:
+        first: its data and terms.
+        folder: the run folder, in which the teachers must be of the same data.
+        files: ``last.pt`` or ``face_lite.onnx`` of the teachers.
+        start: ``last.pt`` of what it begins with.
+
+    Raises:
+        SystemExit: a file is missing, or a teacher in the run folder is of other data.
+    """
+    for file in files:
+        if not file.exists():
+            raise SystemExit(f'{file}, which teaches it, does not exist: train that part first')
+        if file.suffix == '.pt' and folder in file.parents:
+            refuse_other_data(file, state_of(file), first.data)
+    return replace(
+        first,
+        teachers=tuple(file_key(file) for file in files),
+        teacher_recipes=tuple(recipe_of(file) for file in files if file.suffix == '.pt'),
+        start=file_key(start) if start else '',
+    )
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -187,33 +236,36 @@ def main(argv: list[str] | None = None) -> int:
             f'{len(fit)} pictures to train on are less than a batch: add some to '
             f'fer2013_train.npz, or give a --batch below {recipe.batch}'
         )
+    first = Origin(data_key(options.data, options.limit), terms_of(options, OURS, DATA))
     for name in parts:
+        origin = first
         if name in names:
             index = names.index(name)
             mine = teacher_recipe(recipe, index, options.teacher_epochs)
             run = Training(fit, mine, TEACHER, device)
         elif name == 'student':
+            origin = student_origin(first, options.run, files, options.start)
             teachers = [teacher(file, device, options.threads) for file in files]
             run = Training(fit, recipe, SHIPPED, device, teachers)
             if options.start:
                 run.start_from(averaged(options.start, device).state_dict())
         else:
             continue
-        run_part(run, options.run / name, held_out, options.resume, options.max_steps)
+        run_part(run, options.run / name, held_out, origin, options.resume, options.max_steps)
     if 'export' in parts:
         last = options.run / 'student' / 'last.pt'
-        net = averaged(last, 'cpu')
-        if missing := [str(file) for file in files if not file.exists()]:
-            raise SystemExit(f'{missing[0]}, which taught it, does not exist')
-        # What the runs were made by, not what this call happens to ask for.
+        stored = state_of(last)
+        refuse_other_data(last, stored, first.data)
+        # What the run was made from, not what this call happens to ask for.
+        made = origin_in(stored) or student_origin(first, options.run, files, options.start)
         used = recipe_of(last) | {
             'command': 'python -m training.face_lite',
-            'teachers': [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
-            'teacher_recipes': [recipe_of(file) for file in files if file.suffix == '.pt'],
+            'teachers': list(made.teachers),
+            'teacher_recipes': list(made.teacher_recipes),
         }
-        if options.start:
-            used['start_sha256'] = hashlib.sha256(options.start.read_bytes()).hexdigest()
-        terms = terms_of(options, OURS, DATA)
+        if made.start:
+            used['start_sha256'] = made.start
+        net, terms = averaged(last, 'cpu'), told(options, made.terms)
         card = export(net, held_out, valid, options.out or options.run, used, terms)
         print(json.dumps(card['metrics'] | {'held_out': held_out_score(net, held_out)}))
     return 0

@@ -91,6 +91,72 @@ def test_a_small_set_gives_a_model_under_its_own_terms(own_faces: Any) -> None:
     assert again.sha256
 
 
+def test_a_run_folder_is_for_one_set_of_pictures_and_one_set_of_teachers(own_faces: Any) -> None:
+    folder = own_faces(80, 12)
+    made = strict(face_lite(folder, '--batch', 16, '--teachers', 2))['recipe']
+    assert len(made['teachers']) == len(made['teacher_recipes']) == 2
+    net = folder / 'run/student/last.pt'
+
+    with pytest.raises(SystemExit, match=r'student/last\.pt is of other teachers: choose another'):
+        face_lite(folder, '--batch', 16)
+    with pytest.raises(SystemExit, match=r'student/last\.pt is of other --start: choose another'):
+        face_lite(folder, '--batch', 16, '--teachers', 2, '--start', net)
+    for flags in ((), ('--taught-by', net), ('--start', net)):
+        assert strict(face_lite(folder, '--part', 'export', *flags))['recipe'] == made
+
+    own_faces(84, 12)
+    for name, flags in (
+        ('teacher-0', ('--teachers', 2)),
+        ('teacher-0', ('--part', 'student')),
+        ('student', ('--part', 'export')),
+        ('student', ('--part', 'student', '--taught-by', net.with_name('copy.pt'))),
+    ):
+        net.with_name('copy.pt').write_bytes(net.read_bytes())
+        with pytest.raises(SystemExit, match=rf'{name}/(last|copy)\.pt is of other data: choose'):
+            face_lite(folder, '--batch', 16, *flags)
+    assert strict(folder / 'run/face_lite.json')['recipe'] == made
+
+
+def test_the_terms_are_those_of_the_data_that_was_trained_on(
+    own_faces: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import face_lite as command
+
+    folder = own_faces(80, 12)
+    monkeypatch.setattr(command, 'DATA', folder / 'face')
+    assert ModelCard.read(face_lite(folder, '--batch', 16)).licence == command.OURS.licence
+
+    # The same pictures in another place are no other pictures.
+    (folder / 'face').rename(folder / 'elsewhere')
+    elsewhere = ('--data', folder / 'elsewhere', '--batch', 16)
+    for flags in ((), ('--part', 'export')):
+        card = ModelCard.read(face_lite(folder, *elsewhere, *flags))
+        assert (card.licence, card.version) == (command.OURS.licence, command.OURS.version)
+
+
+def test_states_that_do_not_say_their_data_are_taken_for_these(
+    own_faces: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    import torch
+
+    folder = own_faces(80, 12)
+    made = strict(face_lite(folder, '--batch', 16))['recipe']
+    for path in folder.glob('run/*/last.pt'):
+        state = torch.load(path, weights_only=True)
+        del state['origin']
+        torch.save(state, path)
+
+    found = strict(face_lite(folder, '--batch', 16, '--epochs', 2, '--resume'))
+
+    assert 'student/last.pt does not say of which data and teachers it is' in caplog.text
+    assert found['licence'] == 'LicenseRef-of-your-data'
+    assert len(found['recipe']['teachers']) == 1
+    assert found['recipe']['teacher_recipes'] == made['teacher_recipes']
+    own_faces(84, 12)
+    with pytest.raises(SystemExit, match=r'student/last\.pt is of other data'):
+        face_lite(folder, '--part', 'export')
+
+
 @pytest.mark.parametrize(
     ('train', 'valid', 'said'),
     [(80, 12, '60 pictures .* less than a batch'), (3, 12, 'train.npz: too few'), (80, 0, 'valid')],
