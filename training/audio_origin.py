@@ -52,3 +52,13 @@ def refuse_other_labels(path: Path, used: str, asked: str) -> None:
     """
     if used and used != asked:
         raise ValueError(f'{path} is of other labels; {_MEND}')
+
+
+def refuse_more_steps(path: Path, had: int, asked: int) -> None:
+    """Do nothing where a state has had no more steps than are asked for.
+
+    Raises:
+        ValueError: it has had more, so that what it leaves would not be of those asked for.
+    """
+    if had > asked:
+        raise ValueError(f'{path} has had {had} steps already; ask for as many --steps, or {_MEND}')

@@ -12,7 +12,12 @@ import numpy as np
 import torch
 from audio_batches import Batches
 from audio_network import Adversary, AudioNetwork, parameter_count
-from audio_origin import refuse_other_labels, refuse_other_recipe, stored_recipe
+from audio_origin import (
+    refuse_more_steps,
+    refuse_other_labels,
+    refuse_other_recipe,
+    stored_recipe,
+)
 from audio_recipe import Recipe
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -159,7 +164,8 @@ class Training:
         """Go on from a state; the draws start anew.
 
         Raises:
-            ValueError: it is of other labels or of another recipe; only ``steps`` may change.
+            ValueError: it is of other labels or of another recipe; only ``steps`` may change, and
+                not to fewer than it has had.
         """
         state = torch.load(path, weights_only=True, map_location=self._device)
         if 'recipe' in state:
@@ -168,6 +174,7 @@ class Training:
             refuse_other_labels(path, state['labels'], labels)
         else:
             _log.warning('%s does not say of which recipe and labels it is: taken for these', path)
+        refuse_more_steps(path, state['step'], self.recipe.steps)
         self._network.load_state_dict(state['network'])
         self._adversary.load_state_dict(state['adversary'])
         self.average.net.load_state_dict(state['average'])

@@ -55,6 +55,12 @@ def test_runs_of_another_recipe_or_other_labels_are_refused(
     with pytest.raises(ValueError, match=r'fold-0\.npz is of another recipe \(steps\); give'):
         trained(small_corpus, '--steps', 2)
 
+    trained(small_corpus, '--fold', 1, '--steps', 2)
+    kept = (work / 'fold-1.pt').read_bytes()
+    with pytest.raises(ValueError, match=r'fold-1-state\.pt has had 2 steps already; ask for as'):
+        trained(small_corpus, '--fold', 1, '--steps', 1, '--resume')
+    assert (work / 'fold-1.pt').read_bytes() == kept
+
     key = audio_lite.labels_key
     monkeypatch.setattr(audio_lite, 'labels_key', lambda _: 'changed')
     with pytest.raises(ValueError, match=r'fold-0-state\.pt is of other labels; give'):
