@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from audio_voices import KINDS, Fold, beside, entry, fit, worth
 
 from mer_ros.models.calibration import calibrate
 from training.card_terms import Terms
+from training.in_place import in_place
 
 _log = logging.getLogger('audio_lite')
 
@@ -83,25 +85,27 @@ def finish(
         for index, each in found.items()
     }
     voice = fit([apart[index] for index in apart if index])
-    model = export(shipped, output / 'audio_lite.onnx')
-    metrics: dict[str, Any] = {
-        'choosing': report(choosing.logits, choosing.truth, *temperatures),
-        'folds': report(together.logits, together.truth, *temperatures),
-        'latency_ms': latency_ms(session(model)),
-        'trained_on': 'all',
-    }
-    twins = {
-        index: export(saved.network, work / f'fold-{index}.onnx')
-        for index, saved in networks.items()
-    }
-    if 0 in found:
-        metrics['test'] = report(found[0].logits, found[0].truth, *temperatures)
-        metrics['noise'] = in_noise(twins[0], folds[0], temperatures)
-        metrics['heard_before'] = {
-            kind: worth(apart[0], beside(apart[0], voice, kind), temperatures[1]) for kind in KINDS
+    with ExitStack() as stack:
+        model = export(shipped, stack.enter_context(in_place(output / 'audio_lite.onnx')))
+        metrics: dict[str, Any] = {
+            'choosing': report(choosing.logits, choosing.truth, *temperatures),
+            'folds': report(together.logits, together.truth, *temperatures),
+            'latency_ms': latency_ms(session(model)),
+            'trained_on': 'all',
         }
-    for path in (model, *twins.values()):
-        write_card(path, temperatures, prior(clips), recipe, metrics, entry(voice), terms)
+        twins = {
+            index: export(saved.network, stack.enter_context(in_place(work / f'fold-{index}.onnx')))
+            for index, saved in networks.items()
+        }
+        if 0 in found:
+            metrics['test'] = report(found[0].logits, found[0].truth, *temperatures)
+            metrics['noise'] = in_noise(twins[0], folds[0], temperatures)
+            metrics['heard_before'] = {
+                kind: worth(apart[0], beside(apart[0], voice, kind), temperatures[1])
+                for kind in KINDS
+            }
+        for path in (model, *twins.values()):
+            write_card(path, temperatures, prior(clips), recipe, metrics, entry(voice), terms)
     for name in ('test', 'choosing', 'folds'):
         if name in metrics:
             _log.info('%s: mean UAR %.4f', name, metrics[name]['uar_mean_of_corpora'])

@@ -23,6 +23,7 @@ from mer_ros.models.calibration import calibrate, fit_temperature
 from training.card_terms import Terms
 from training.face_data import FaceSet
 from training.face_net import SIZE, DeployedFaceNet, FaceNet, predict
+from training.in_place import in_place
 
 OURS = Terms(licence='LicenseRef-FER2013-research-use', version='2.0')
 """Of what is trained on our data."""
@@ -155,7 +156,8 @@ def export(
     """Write ``face_lite.onnx`` and ``face_lite.json`` to ``out``; return the card.
 
     Raises:
-        RuntimeError: the ONNX file's logits differ from the net's by more than 1e-4.
+        RuntimeError: the ONNX file's logits differ from the net's by more than 1e-4; what was in
+            ``out`` is left as it was.
     """
     out.mkdir(parents=True, exist_ok=True)
     sure = held_out.majority >= 0
@@ -163,44 +165,44 @@ def export(
     shares = np.maximum(held_out.targets[:, :COUNT].mean(axis=0), 1e-4)
     offsets = fit_offsets(raw[sure], held_out.majority[sure], shares)
     temperature = fit_temperature(raw[sure] + offsets, held_out.majority[sure])
-    path = out / 'face_lite.onnx'
-    write_onnx(net, offsets, path)
-    shipped = ShippedNet(path)
-    logits, face = shipped(valid.images)
-    torch_logits, torch_face = predict(net, valid.images)
-    difference = max(
-        float(np.abs(logits - (torch_logits[:, :COUNT].numpy() + offsets)).max()),
-        float(np.abs(face - torch_face.numpy()).max()),
-    )
-    if difference > MAX_DIFFERENCE:
-        raise RuntimeError(f'{path} differs from the trained net by {difference:.2g}')
-    held_out_probabilities = calibrate(raw[sure] + offsets, temperature)
-    probabilities = calibrate(logits, temperature)
-    known = valid.majority >= 0
-    prior = np.maximum(held_out_probabilities.mean(axis=0), 1e-4)
-    card = {
-        'name': 'face_lite',
-        'version': terms.version,
-        'task': 'face_classifier',
-        'temperature': round(temperature, 4),
-        'prior': [round(float(share), 5) for share in prior / prior.sum()],
-        'input': {
-            'name': 'images',
-            'shape': ['faces', 1, SIZE, SIZE],
-            'dtype': 'float32',
-            'range': [0, 255],
-            'colour': 'grey',
-        },
-        'metrics': {
-            'parameters': parameter_count(path),
-            'ferplus': scores(valid.majority[known], probabilities[known]),
-            'original': scores(valid.original, probabilities),
-            'held_out_ferplus': scores(held_out.majority[sure], held_out_probabilities),
-            'onnx_difference': float(f'{difference:.1e}'),
-        },
-        'recipe': recipe,
-        'licence': terms.licence,
-        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
-    (out / 'face_lite.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
+    with in_place(out / 'face_lite.onnx') as path:
+        write_onnx(net, offsets, path)
+        shipped = ShippedNet(path)
+        logits, face = shipped(valid.images)
+        torch_logits, torch_face = predict(net, valid.images)
+        difference = max(
+            float(np.abs(logits - (torch_logits[:, :COUNT].numpy() + offsets)).max()),
+            float(np.abs(face - torch_face.numpy()).max()),
+        )
+        if difference > MAX_DIFFERENCE:
+            raise RuntimeError(f'{path} differs from the trained net by {difference:.2g}')
+        held_out_probabilities = calibrate(raw[sure] + offsets, temperature)
+        probabilities = calibrate(logits, temperature)
+        known = valid.majority >= 0
+        prior = np.maximum(held_out_probabilities.mean(axis=0), 1e-4)
+        card = {
+            'name': 'face_lite',
+            'version': terms.version,
+            'task': 'face_classifier',
+            'temperature': round(temperature, 4),
+            'prior': [round(float(share), 5) for share in prior / prior.sum()],
+            'input': {
+                'name': 'images',
+                'shape': ['faces', 1, SIZE, SIZE],
+                'dtype': 'float32',
+                'range': [0, 255],
+                'colour': 'grey',
+            },
+            'metrics': {
+                'parameters': parameter_count(path),
+                'ferplus': scores(valid.majority[known], probabilities[known]),
+                'original': scores(valid.original, probabilities),
+                'held_out_ferplus': scores(held_out.majority[sure], held_out_probabilities),
+                'onnx_difference': float(f'{difference:.1e}'),
+            },
+            'recipe': recipe,
+            'licence': terms.licence,
+            'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        path.with_suffix('.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
     return card

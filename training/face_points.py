@@ -34,6 +34,7 @@ from training.face_export import OURS as OURS_OF_FACES
 from training.face_negatives import Negatives, backgrounds
 from training.face_net import SIZE, standardise
 from training.face_points_data import MIRROR, Landmarks, teach
+from training.in_place import in_place
 
 OURS = Terms(OURS_OF_FACES.licence, '1.1')
 MARGIN = 0.1
@@ -248,36 +249,36 @@ def main(argv: list[str] | None = None) -> int:
     framed, places = Crops(checked, truth, torch.Generator().manual_seed(1)).framed(
         torch.from_numpy(checked).float()[:, None], torch.from_numpy(truth.points)
     )
-    path = out / 'face_points.onnx'
-    difference = export(net, path, framed[:256])
     with torch.no_grad():
         plain = net(torch.from_numpy(checked).float()[:, None])[0].numpy()
         reframed = net(framed)[0].numpy()
-    card = {
-        'name': 'face_points',
-        'version': terms.version,
-        'task': 'face_landmarks',
-        'temperature': 1.0,
-        'prior': [1 / COUNT] * COUNT,
-        'input': {
-            'name': 'images',
-            'shape': ['faces', 1, SIZE, SIZE],
-            'dtype': 'float32',
-            'range': [0, 255],
-            'colour': 'grey',
-            'margin': MARGIN,
-        },
-        'metrics': {
-            'parameters': parameter_count(path),
-            'percent_of_eye_distance': errors(plain, truth.points),
-            'percent_of_eye_distance_reframed': errors(reframed, places.numpy()),
-            'teacher_sees_share': round(len(images) / len(fit), 4),
-            'onnx_difference': float(f'{difference:.1e}'),
-        },
-        'licence': terms.licence,
-        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
-    path.with_suffix('.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
+    with in_place(out / 'face_points.onnx') as path:
+        difference = export(net, path, framed[:256])
+        card = {
+            'name': 'face_points',
+            'version': terms.version,
+            'task': 'face_landmarks',
+            'temperature': 1.0,
+            'prior': [1 / COUNT] * COUNT,
+            'input': {
+                'name': 'images',
+                'shape': ['faces', 1, SIZE, SIZE],
+                'dtype': 'float32',
+                'range': [0, 255],
+                'colour': 'grey',
+                'margin': MARGIN,
+            },
+            'metrics': {
+                'parameters': parameter_count(path),
+                'percent_of_eye_distance': errors(plain, truth.points),
+                'percent_of_eye_distance_reframed': errors(reframed, places.numpy()),
+                'teacher_sees_share': round(len(images) / len(fit), 4),
+                'onnx_difference': float(f'{difference:.1e}'),
+            },
+            'licence': terms.licence,
+            'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        path.with_suffix('.json').write_text(json.dumps(card, indent=1) + '\n', encoding='utf-8')
     print(json.dumps(card['metrics']))
     return 0
 

@@ -81,6 +81,7 @@ def test_runs_of_another_recipe_or_other_labels_are_refused(
 def test_data_without_an_emotion_gives_a_model_that_can_be_loaded(
     small_corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import audio_export
     import audio_finish
     import audio_lite
 
@@ -109,6 +110,16 @@ def test_data_without_an_emotion_gives_a_model_that_can_be_loaded(
         without_labels(file)
     trained(small_corpus, '--finish', '--licence', 'CC0-1.0')
     assert ModelCard.read(small_corpus / 'out/audio_lite.json').licence == 'CC0-1.0'
+    pair = [(small_corpus / 'out/audio_lite').with_suffix(end) for end in ('.onnx', '.json')]
+    before = [path.read_bytes() for path in pair]
+    for place, name, value in ((audio_finish, 'in_noise', None), (audio_export, 'TOLERANCE', -1.0)):
+        with monkeypatch.context() as broken:
+            broken.setattr(place, name, value)
+            with pytest.raises((TypeError, ValueError)):
+                trained(small_corpus, '--finish', '--version', '9')
+        assert [path.read_bytes() for path in pair] == before
+        assert sorted((small_corpus / 'out').iterdir()) == sorted(pair)
+
     key = audio_lite.labels_key
     monkeypatch.setattr(audio_lite, 'labels_key', lambda _: 'changed')
     trained(small_corpus, '--finish', '--rescore')

@@ -157,6 +157,28 @@ def test_states_that_do_not_say_their_data_are_taken_for_these(
         face_lite(folder, '--part', 'export')
 
 
+def test_an_export_that_fails_leaves_what_was_there(
+    own_faces: Any, face_points: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import face_export
+    from training import face_points as points
+
+    folder = own_faces(220, 15)
+    pairs = [face_lite(folder, '--batch', 16), face_points(folder)]
+    pairs += [path.with_suffix('.onnx') for path in pairs]
+    before = [path.read_bytes() for path in pairs]
+    monkeypatch.setattr(face_export, 'MAX_DIFFERENCE', -1.0)
+    monkeypatch.setattr(points, 'MAX_DIFFERENCE', -1.0)
+
+    with pytest.raises(RuntimeError, match='differs from the trained net'):
+        face_lite(folder, '--part', 'export', '--version', '9')
+    with pytest.raises(RuntimeError, match='differs from the trained net'):
+        face_points(folder)
+
+    assert [path.read_bytes() for path in pairs] == before
+    assert not list(folder.rglob('*.part.*'))
+
+
 @pytest.mark.parametrize(
     ('train', 'valid', 'said'),
     [(80, 12, '60 pictures .* less than a batch'), (3, 12, 'train.npz: too few'), (80, 0, 'valid')],
