@@ -34,9 +34,10 @@ from audio_corpora import FOLDS, Clip, fold_of, labels_key, load  # noqa: E402
 from audio_export import OURS  # noqa: E402
 from audio_finish import finish, folds_of  # noqa: E402
 from audio_origin import refuse_other_labels, refuse_other_recipe  # noqa: E402
-from audio_recipe import Recipe  # noqa: E402
+from audio_recipe import Recipe, at_least  # noqa: E402
 from audio_training import Checkpoints, Training, device_of, write  # noqa: E402
 
+from mer_ros.cli.main import OneLineParser  # noqa: E402
 from training.card_terms import SHARED, add_flags, terms_of  # noqa: E402
 
 DATA = SHARED / 'speech'
@@ -103,7 +104,7 @@ def finished(name: str, recipe: Recipe, labels: str, work: Path) -> bool:
 
 def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = OneLineParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--data', type=Path, default=DATA)
     parser.add_argument('--work', type=Path, default=ROOT / 'build/audio_lite', help='runs, logs')
     parser.add_argument('--cache', type=Path, help='decoded clips (default: the work folder)')
@@ -115,8 +116,8 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     part.add_argument('--finish', action='store_true', help='only the part after the runs')
     parser.add_argument('--rescore', action='store_true', help='with the weights of the runs')
     parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
+    parser.add_argument('--threads', type=at_least(1), default=1)
+    parser.add_argument('--every', type=at_least(1), default=500, help='steps between checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     add_flags(parser, OURS, DATA)
     Recipe.add_flags(parser)

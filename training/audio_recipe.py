@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a flag's integer and refuses one below ``least``."""
+
+    def number(word: str) -> int:
+        if int(word) < least:
+            raise argparse.ArgumentTypeError(f'{word} is less than {least}')
+        return int(word)
+
+    return number
+
+
+def crop_lengths(word: str) -> str:
+    """Return the flag's word where it is integers above 0, by comma."""
+    for each in word.split(','):
+        at_least(1)(each)
+    return word
+
+
+_TYPES: dict[str, Callable[[str], Any]] = {
+    'steps': at_least(1),
+    'batch': at_least(4),
+    'crops': crop_lengths,
+}
 
 
 @dataclass(frozen=True)
@@ -59,9 +85,8 @@ class Recipe:
         """Add a flag for each field."""
         for field in fields(Recipe):
             default: Any = field.default
-            parser.add_argument(
-                f'--{field.name.replace("_", "-")}', type=type(default), default=default
-            )
+            kind = _TYPES.get(field.name, type(default))
+            parser.add_argument(f'--{field.name.replace("_", "-")}', type=kind, default=default)
 
     @staticmethod
     def of(options: argparse.Namespace) -> Recipe:

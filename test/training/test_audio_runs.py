@@ -128,6 +128,31 @@ def test_data_without_an_emotion_gives_a_model_that_can_be_loaded(
         trained(small_corpus, '--finish')
 
 
+@pytest.mark.parametrize(
+    ('flags', 'said'),
+    [
+        (('--every', '0'), 'argument --every: 0 is less than 1'),
+        (('--threads', '0'), 'argument --threads: 0 is less than 1'),
+        (('--steps', '0'), 'argument --steps: 0 is less than 1'),
+        (('--batch', '1'), 'argument --batch: 1 is less than 4'),
+        (('--crops', '100,0'), 'argument --crops: 0 is less than 1'),
+        (('--crops', '100,'), "argument --crops: invalid crop_lengths value: '100,'"),
+    ],
+)
+def test_numbers_that_no_run_can_have_are_wrong_usage_in_one_line(
+    flags: tuple[str, str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import audio_lite
+
+    with pytest.raises(SystemExit) as caught:
+        audio_lite.main(['--work', str(tmp_path / 'work'), *flags])
+
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not (tmp_path / 'work').exists()
+
+
 def test_folds_of_different_labels_are_not_joined(tmp_path: Path) -> None:
     from audio_answers import Answers, joined
     from audio_evaluation import WindowSet
