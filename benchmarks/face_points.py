@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from mer_ros.models import store
 from mer_ros.models.session import OnnxModel
 from training.face_data import load
-from training.face_points import errors
-from training.face_points_data import look, teach
+from training.face_points_data import errors, look, teach
 
 IMAGES = 1500
 SIDE = 144

@@ -32,7 +32,7 @@ from mer_ros.face.lite import LiteFaceClassifier
 from mer_ros.face.settings import FaceSettings
 from mer_ros.face.tracking import iou
 from mer_ros.face.yunet import YuNetDetector
-from training.face_report import area_under_roc
+from training.roc import area_under_roc
 
 PERIOD_S = 0.5
 SURE, DOUBTFUL = 0.8, 0.2

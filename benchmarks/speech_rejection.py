@@ -27,7 +27,6 @@ import numpy as np  # noqa: E402
 from audio_corpora import CHUNK, TEST_SPEAKERS, Clip, load  # noqa: E402
 from audio_noise import noise  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
-from scipy.stats import rankdata  # noqa: E402
 
 from mer_ros.audio.activity import SpeechActivity  # noqa: E402
 from mer_ros.audio.chunk import AudioChunk  # noqa: E402
@@ -36,6 +35,7 @@ from mer_ros.audio.log_mel import SAMPLE_RATE  # noqa: E402
 from mer_ros.audio.pipeline import AudioPipeline, speech_probability  # noqa: E402
 from mer_ros.audio.quality import assess  # noqa: E402
 from mer_ros.audio.windows import Window  # noqa: E402
+from training.roc import area_under_roc  # noqa: E402
 
 Wave = NDArray[np.float32]
 SNRS_DB = (20, 10, 5, 0)
@@ -127,13 +127,6 @@ def figures(
         kind: round(float(taken[~speech & (kinds == kind)].mean()), 4) for kind in KINDS
     }
     return line
-
-
-def area_under_roc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
-    """Return P(a positive scores above a negative), ties half (Mann and Whitney, 1947)."""
-    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
-    count = len(positive)
-    return float((ranks - count * (count + 1) / 2) / (count * len(negative)))
 
 
 def main() -> None:

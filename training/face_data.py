@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mer_ros.emotions import COUNT
@@ -103,6 +102,8 @@ def _alike(
     All pairs are compared in bfloat16 where the processor has it, which takes seconds; the few that
     come near are compared again in full.
     """
+    import torch  # not for those who only read pictures and votes
+
     ours, pairs = torch.from_numpy(_thumbnails(images)), []
     kind = torch.bfloat16 if has_bfloat16() else torch.float32
     for seen in (others, others[:, :, ::-1]):

@@ -33,7 +33,7 @@ from training.face_export import MAX_DIFFERENCE, parameter_count
 from training.face_export import OURS as OURS_OF_FACES
 from training.face_negatives import Negatives, backgrounds
 from training.face_net import SIZE, standardise
-from training.face_points_data import MIRROR, Landmarks, teach
+from training.face_points_data import MIRROR, Landmarks, errors, teach
 from training.in_place import in_place
 
 OURS = Terms(OURS_OF_FACES.licence, '1.1')
@@ -155,20 +155,6 @@ def train(crops: Crops, epochs: int, seed: int, rate: float = 3e-3) -> PointNet:
         print(f'epoch {epoch + 1} distance {total / steps:.4f} seconds {seconds:.0f}', flush=True)
     net.eval()
     return net
-
-
-def errors(found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, float]:
-    """Return the error in % of the eye distance: mean, median, 95 %, and of the guess by mean."""
-    eyes = np.linalg.norm(truth[:, 0] - truth[:, 1], axis=1)
-    each = np.linalg.norm(found - truth, axis=2).mean(axis=1) / eyes * 100
-    guess = np.linalg.norm(truth.mean(axis=0) - truth, axis=2).mean(axis=1) / eyes * 100
-    return {
-        'mean': round(float(each.mean()), 2),
-        'median': round(float(np.median(each)), 2),
-        'p95': round(float(np.percentile(each, 95)), 2),
-        'mean_position': round(float(guess.mean()), 2),
-        'n': len(truth),
-    }
 
 
 def export(net: PointNet, path: Path, check: Tensor) -> float:

@@ -93,3 +93,17 @@ def mirrored_points(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (..., 5, 2) points as they lie in the mirrored image."""
     turned = points[..., list(MIRROR), :] * np.array([-1.0, 1.0], np.float32)
     return turned + np.array([1.0, 0.0], np.float32)
+
+
+def errors(found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, float]:
+    """Return the error in % of the eye distance: mean, median, 95 %, and of the guess by mean."""
+    eyes = np.linalg.norm(truth[:, 0] - truth[:, 1], axis=1)
+    each = np.linalg.norm(found - truth, axis=2).mean(axis=1) / eyes * 100
+    guess = np.linalg.norm(truth.mean(axis=0) - truth, axis=2).mean(axis=1) / eyes * 100
+    return {
+        'mean': round(float(each.mean()), 2),
+        'median': round(float(np.median(each)), 2),
+        'p95': round(float(np.percentile(each, 95)), 2),
+        'mean_position': round(float(guess.mean()), 2),
+        'n': len(truth),
+    }

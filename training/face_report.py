@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from mer_ros import metrics
@@ -34,6 +33,7 @@ from training.face_augment import (
 from training.face_data import CONTEMPT, FERPLUS_TO_OURS, UNKNOWN, load
 from training.face_export import ENOUGH, ShippedNet
 from training.face_negatives import HELD_OUT_PICTURES, Negatives, backgrounds
+from training.roc import area_under_roc
 
 Change = Callable[[Tensor], Tensor]
 
@@ -108,13 +108,6 @@ CORRUPTIONS: dict[str, Change] = {
     'mouth covered': _covered(0.67, 0.95),
     'eyes covered': _covered(0.22, 0.45),
 }
-
-
-def area_under_roc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
-    """Return P(a positive scores above a negative), Mann and Whitney (1947)."""
-    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
-    count = len(positive)
-    return float((ranks - count * (count + 1) / 2) / (count * len(negative)))
 
 
 def corruption_table(
