@@ -1,6 +1,6 @@
 """Whose voice is it? Clips side by side with one of the two sound tracks, and still faces.
 
-    python -m benchmarks.attribution --data ../shared/data --cache /tmp/attribution
+    python -m benchmarks.attribution --data ../shared/data --cache build/attribution
 
 Every single-face clip goes through the face and the audio pipeline once (the results are kept in
 the cache); scenes are then put together from the results, and the engine says who is heard:
@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import permutations, product
 from pathlib import Path
 
@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.footage import Cache, Footage
 from mer_ros.audio.chunk import AudioChunk
 from mer_ros.audio.feature_record import AudioFeatures
 from mer_ros.audio.pipeline import AudioPipeline
@@ -48,18 +49,8 @@ SECOND = 1_000_000_000
 HEIGHT = 480
 ONSET_S = 1.0
 SPEECH = 0.5
-PHOTO_RATE = 25.0
+PHOTO_RATE, PHOTO_S = 25.0, 20.0
 SCENES = ('still', 'talker', 'off-screen', 'alone', 'dubbed')
-
-
-@dataclass(frozen=True)
-class Footage:
-    """What the pipelines said of one clip or photo."""
-
-    name: str
-    faces: tuple[EstimateArray, ...]
-    audio: tuple[EstimateArray, ...]
-    features: tuple[AudioFeatures, ...] = ()
 
 
 def watch(path: Path, detector: str) -> Footage:
@@ -220,29 +211,24 @@ def shares(counts: Counter[str]) -> dict[str, float]:
 
 
 def gather(data: Path, cache: Path, detector: str) -> tuple[list[Footage], list[Footage]]:
-    """Return the footage of the clips and of the photos, from the cache where it is there."""
-    cache.mkdir(parents=True, exist_ok=True)
+    """Return the footage of the clips and of the photos, from the cache where it is there.
+
+    Raises:
+        SystemExit: there are no clips.
+    """
+    # Several people, and cuts, in that of Hamilton: who talks is not known.
+    films = [path for path in sorted((data / 'clips').glob('*.mp4')) if 'hamilton' not in path.name]
+    if not films:
+        raise SystemExit(f'{data}/clips holds no .mp4 of one face: --data is the shared data')
+    stored = Cache(cache, detector)
     clips, photos = [], []
-    for path in sorted((data / 'clips').glob('*.mp4')):
-        if 'hamilton' in path.name:  # several people, and cuts: who talks is not known
-            continue
-        clips.append(kept(cache / f'{detector}_{path.stem}', lambda p=path: watch(p, detector)))
+    for path in films:
+        clips.append(stored.kept(path, partial(watch, path, detector)))
         print(path.stem, len(clips[-1].faces), file=sys.stderr, flush=True)
     for seed, path in enumerate(sorted((data / 'photos').glob('*.jpg'))[:6]):
-        place = cache / f'{detector}_{path.stem}'
-        photos.append(kept(place, lambda p=path, s=seed: hold_still(p, detector, 20.0, s)))
+        make = partial(hold_still, path, detector, PHOTO_S, seed)
+        photos.append(stored.kept(path, make, seconds=PHOTO_S, seed=seed))
     return clips, [photo for photo in photos if main_face(photo)]
-
-
-def kept(place: Path, make: Callable[[], Footage]) -> Footage:
-    """Return what is in the cache, or make it and put it there."""
-    path = place.with_name(f'{place.name}.pickle')
-    if path.exists():
-        footage: Footage = pickle.loads(path.read_bytes())
-        return footage
-    made = make()
-    path.write_bytes(pickle.dumps(made))
-    return made
 
 
 def cues(footage: Footage) -> NDArray[np.float64]:

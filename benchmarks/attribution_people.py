@@ -1,6 +1,6 @@
 """Whose voice is it in the clip with several people? Against labels made by hand.
 
-    PYTHONPATH=. python3 benchmarks/attribution_people.py --data ../shared/data --cache /tmp/people
+    PYTHONPATH=. python3 benchmarks/attribution_people.py --data ../shared/data --cache build/people
 
 A performer on a stage (far, then close) and cuts to a pianist and to the audience: he is heard all
 the time, and nobody else speaks. The labels say in which shots he is seen and where. A voice is
@@ -18,7 +18,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.attribution import SECOND, Footage, kept, owners, shares, watch
+from benchmarks.attribution import SECOND, owners, shares, watch
+from benchmarks.footage import Cache, Footage
 from mer_ros.estimates import EstimateArray
 from mer_ros.fusion.engine import AUDIO_SUBJECT
 
@@ -81,10 +82,9 @@ def main() -> int:
     parser.add_argument('--cache', type=Path, required=True)
     parser.add_argument('--detector', default='haar')
     options = parser.parse_args()
-    options.cache.mkdir(parents=True, exist_ok=True)
     path = options.data / 'clips' / CLIP
-    footage = kept(
-        options.cache / f'{options.detector}_{path.stem}', lambda: watch(path, options.detector)
+    footage = Cache(options.cache, options.detector).kept(
+        path, lambda: watch(path, options.detector)
     )
     in_view = [a for a in footage.faces if shot_at(a.stamp_ns).right > 0.0]
     seen = sum(
