@@ -17,6 +17,9 @@ of speech, without the first second after each onset: bound right, bound wrong, 
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import sys

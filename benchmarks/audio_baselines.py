@@ -17,6 +17,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
+import training.one_line  # noqa: E402, F401 - before what may not be installed
+
+# isort: split
 import numpy as np  # noqa: E402
 from audio_corpora import DEV_SPEAKERS, TEST_SPEAKERS, Clip, load  # noqa: E402
 from audio_evaluation import WindowSet, fit_temperatures, report, windows  # noqa: E402

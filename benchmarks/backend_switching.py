@@ -12,6 +12,9 @@ in which every library had been loaded (the second) to the last.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import itertools
 import json

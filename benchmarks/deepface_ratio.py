@@ -11,6 +11,9 @@ DeepFace runs as it comes (ONNX engine, as many threads as it takes).
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import os

@@ -16,6 +16,9 @@ order. The audio net must not have heard the speakers: the embedded one did, fol
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import os

@@ -10,6 +10,9 @@ accuracy against the FER+ majority and negative log-likelihood.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import os

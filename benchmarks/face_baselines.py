@@ -9,6 +9,9 @@ torch and h5py beside the package.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import time

@@ -15,6 +15,9 @@ network is asked about the very same images, each as often as it came up. One JS
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 from collections.abc import Sequence

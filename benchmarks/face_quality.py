@@ -11,6 +11,9 @@ which is what quality.py gives there.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import itertools
 import json

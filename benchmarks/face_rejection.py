@@ -14,6 +14,9 @@ and places matter more than those of boxes.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import os

@@ -14,6 +14,9 @@ what each fold would take for the trust by the accuracy over all three on the ot
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import sys

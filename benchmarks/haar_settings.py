@@ -10,6 +10,9 @@ milliseconds of CPU on one core.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import os
@@ -43,7 +46,12 @@ _STEP = 4
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder of the shared data')
+    parser.add_argument(
+        '--data',
+        type=Path,
+        required=True,
+        help='folder of the shared data; YuNet is needed in its weights/',
+    )
     options = parser.parse_args()
     os.environ['MER_MODEL_DIR'] = str(options.data / 'weights')
     cv2.setNumThreads(1)

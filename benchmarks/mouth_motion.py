@@ -12,6 +12,9 @@ Listeners in conversation are not among the data: what they do with their mouths
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import os
@@ -183,7 +186,12 @@ def balance(sources: NDArray[np.str_], truth: NDArray[np.bool_]) -> NDArray[np.f
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder of the shared data')
+    parser.add_argument(
+        '--data',
+        type=Path,
+        required=True,
+        help='folder of the shared data; YuNet is needed in its weights/',
+    )
     options = parser.parse_args()
     os.environ['MER_MODEL_DIR'] = str(options.data / 'weights')
     detectors: list[Detector] = [HaarDetector(), YuNetDetector()]

@@ -9,6 +9,9 @@ other use: what it answers means nothing.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import sys
 from pathlib import Path

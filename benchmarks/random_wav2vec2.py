@@ -11,6 +11,9 @@ same keys.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 from collections.abc import Mapping

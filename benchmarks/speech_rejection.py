@@ -23,6 +23,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
+import training.one_line  # noqa: E402, F401 - before what may not be installed
+
+# isort: split
 import numpy as np  # noqa: E402
 from audio_corpora import CHUNK, TEST_SPEAKERS, Clip, load  # noqa: E402
 from audio_noise import noise  # noqa: E402

@@ -12,6 +12,9 @@ judged on one half of the people with ``--half choose`` and reported on the othe
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 import math

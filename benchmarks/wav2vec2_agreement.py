@@ -12,6 +12,9 @@ hardly depends on the input.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import csv
 import json

@@ -23,6 +23,7 @@ from mer_ros.audio.log_mel import BANDS
 from mer_ros.audio.pooling import pool_clips
 from mer_ros.metrics import score
 from mer_ros.models.calibration import softmax
+from training.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Answers:
         """Read what :meth:`write` wrote.
 
         Raises:
-            ValueError: it is not there, or of a recipe that has other fields.
+            TrainingError: it is not there, or of a recipe that has other fields.
         """
         if not path.is_file():
-            raise ValueError(f'{path} is missing: that run has not finished; start it first')
+            raise TrainingError(f'{path} is missing: that run has not finished; start it first')
         with np.load(path) as stored:
             truth = _truth(*(stored[name] for name in ('owner', 'labels', 'corpora', 'speakers')))
             recipe = stored_recipe(path, json.loads(str(stored['recipe'])))
@@ -95,13 +96,15 @@ def joined(parts: Sequence[Answers]) -> Answers:
     """Return the answers of several networks of one recipe to different clips as one.
 
     Raises:
-        ValueError: the recipes or the labels differ.
+        TrainingError: the recipes or the labels differ.
     """
     if any(part.recipe != parts[0].recipe for part in parts):
-        raise ValueError('the folds are of different recipes; train them anew with one')
+        raise TrainingError('the folds are of different recipes; train them anew with one')
     labels = {part.labels for part in parts} - {''}
     if len(labels) > 1:
-        raise ValueError('the folds are of different labels; train them anew with one labels.csv')
+        raise TrainingError(
+            'the folds are of different labels; train them anew with one labels.csv'
+        )
     counts = [part.truth.labels.size for part in parts]
     firsts = np.cumsum(counts) - counts
     truth = _truth(
@@ -139,10 +142,10 @@ def saved_network(path: Path) -> Saved:
     """Return what a run left.
 
     Raises:
-        ValueError: it is not there, or of a recipe that has other fields.
+        TrainingError: it is not there, or of a recipe that has other fields.
     """
     if not path.is_file():
-        raise ValueError(f'{path} is missing: that run has not finished; start it first')
+        raise TrainingError(f'{path} is missing: that run has not finished; start it first')
     state = torch.load(path, weights_only=True, map_location='cpu')
     recipe = stored_recipe(path, state['recipe'])
     network = AudioNetwork(recipe.width, recipe.dropout)

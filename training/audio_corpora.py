@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mer_ros.audio.log_mel import SAMPLE_RATE
 from mer_ros.cli import labelled_clips
 from mer_ros.cli.errors import CommandError
+from training.errors import TrainingError
 
 CHUNK = 512
 """Samples silero judges at a time (32 ms)."""
@@ -59,11 +60,11 @@ def _decode(path: Path) -> NDArray[np.int16]:
     try:
         samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise ValueError(f'cannot read {path}: {error}; {_LEAVE_OUT}') from error
+        raise TrainingError(f'cannot read {path}: {error}; {_LEAVE_OUT}') from error
     if not len(samples):
-        raise ValueError(f'{path} is an empty recording; {_LEAVE_OUT}')
+        raise TrainingError(f'{path} is an empty recording; {_LEAVE_OUT}')
     if rate != SAMPLE_RATE:
-        raise ValueError(f'{path} has {rate} Hz; resample it to {SAMPLE_RATE} Hz')
+        raise TrainingError(f'{path} has {rate} Hz; resample it to {SAMPLE_RATE} Hz')
     mono = samples.mean(axis=1)
     return np.asarray(np.clip(np.round(mono * 32767.0), -32768, 32767), np.int16)
 
@@ -76,7 +77,7 @@ class _Activity:
 
         spec = importlib.util.find_spec('silero_vad')
         if spec is None or spec.origin is None:
-            raise ValueError('silero-vad is not installed; pip install silero-vad')
+            raise TrainingError('silero-vad is not installed; pip install silero-vad')
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         path = Path(spec.origin).parent / 'data' / 'silero_vad.onnx'
@@ -102,15 +103,15 @@ def read_labels(data: Path) -> list[labelled_clips.Clip]:
     """Return the rows of labels.csv that have an emotion, as ``mer evaluate audio`` reads them.
 
     Raises:
-        ValueError: the file or a column is missing, an emotion is not one of ours, or none is
+        TrainingError: the file or a column is missing, an emotion is not one of ours, or none is
             there.
     """
     try:
         rows = labelled_clips.read_labels(data)
     except CommandError as error:
-        raise ValueError(str(error)) from error
+        raise TrainingError(str(error)) from error
     if not rows:
-        raise ValueError(f'{data / "labels.csv"} names no emotion; add a row for each clip')
+        raise TrainingError(f'{data / "labels.csv"} names no emotion; add a row for each clip')
     return rows
 
 
@@ -142,7 +143,7 @@ def load(data: Path, cache: Path) -> list[Clip]:
     recordings need not be.
 
     Raises:
-        ValueError: labels.csv cannot be used, or a recording is missing, empty or not of 16 kHz.
+        TrainingError: labels.csv cannot be used, or a recording is missing, empty or not of 16 kHz.
     """
     rows = read_labels(data)
     path = cache / f'clips-{labels_key(data)}.npz'

@@ -19,6 +19,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
+import training.one_line  # noqa: E402, F401 - before what may not be installed
+
+# isort: split
 import numpy as np  # noqa: E402
 from audio_answers import Answers, joined  # noqa: E402
 from audio_corpora import FOLDS, TEST_SPEAKERS  # noqa: E402

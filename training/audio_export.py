@@ -24,6 +24,7 @@ from torch import nn
 from mer_ros.audio.log_mel import BANDS, HOP, SAMPLE_RATE
 from mer_ros.models.card import ModelCard
 from training.card_terms import Terms
+from training.errors import TrainingError
 
 Array = NDArray[np.float32]
 OURS = Terms(licence='CC-BY-NC-SA-4.0', version='2.1')
@@ -38,7 +39,7 @@ def export(network: nn.Module, path: Path) -> Path:
     """Write the ONNX file.
 
     Raises:
-        ValueError: ONNX Runtime and torch differ by more than :data:`TOLERANCE`.
+        TrainingError: ONNX Runtime and torch differ by more than :data:`TOLERANCE`.
     """
     network = network.to('cpu', memory_format=torch.contiguous_format).float().eval()
     with warnings.catch_warnings():
@@ -61,7 +62,9 @@ def export(network: nn.Module, path: Path) -> Path:
             expected = network(x).numpy()
         difference = float(np.abs(_run(session(path), x.numpy()) - expected).max())
         if difference > TOLERANCE:
-            raise ValueError(f'{path} differs from torch by {difference:.2e} at {tuple(x.shape)}')
+            raise TrainingError(
+                f'{path} differs from torch by {difference:.2e} at {tuple(x.shape)}'
+            )
     return path
 
 

@@ -19,6 +19,7 @@ from audio_voices import KINDS, Fold, beside, entry, fit, worth
 
 from mer_ros.models.calibration import calibrate
 from training.card_terms import Terms
+from training.errors import TrainingError
 from training.in_place import in_place
 
 _log = logging.getLogger('audio_lite')
@@ -57,12 +58,12 @@ def finish(
         rescore: let them, instead of taking the logits of the runs.
 
     Raises:
-        ValueError: a run is missing or of other labels, the recipes differ, or only fold 0 has
+        TrainingError: a run is missing or of other labels, the recipes differ, or only fold 0 has
             speakers.
     """
     folds = folds_of(clips)
     if not folds.keys() - {0}:
-        raise ValueError('every speaker is in fold 0; name more speakers in labels.csv')
+        raise TrainingError('every speaker is in fold 0; name more speakers in labels.csv')
     networks = {index: saved_network(work / f'fold-{index}.pt') for index in folds}
     for index, saved in networks.items():
         refuse_other_labels(work / f'fold-{index}.pt', saved.labels, labels)
@@ -78,7 +79,7 @@ def finish(
     shipped, recipe, heard = saved_network(work / 'all.pt')
     refuse_other_labels(work / 'all.pt', heard, labels)
     if recipe != together.recipe:
-        raise ValueError(f'{work}/all.pt is of another recipe than the folds; train it anew')
+        raise TrainingError(f'{work}/all.pt is of another recipe than the folds; train it anew')
     temperatures = fit_temperatures(choosing.logits, choosing.truth)
     apart = {
         index: Fold(calibrate(each.logits, temperatures[0]), each.truth)

@@ -27,6 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'training')]
 
+import training.one_line  # noqa: E402, F401 - before what may not be installed
+
+# isort: split
 import torch  # noqa: E402
 from audio_answers import Answers, answers, saved_network  # noqa: E402
 from audio_batches import Batches  # noqa: E402
@@ -39,6 +42,7 @@ from audio_training import Checkpoints, Training, device_of, write  # noqa: E402
 
 from mer_ros.cli.main import OneLineParser  # noqa: E402
 from training.card_terms import SHARED, add_flags, terms_of  # noqa: E402
+from training.errors import TrainingError  # noqa: E402
 
 DATA = SHARED / 'speech'
 
@@ -53,7 +57,7 @@ def divided(name: str, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
         clips: all.
 
     Raises:
-        ValueError: one of them would be empty (``all`` is asked about nothing).
+        TrainingError: one of them would be empty (``all`` is asked about nothing).
     """
     if name == 'all':
         return list(clips), []
@@ -65,7 +69,7 @@ def divided(name: str, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     heard = [clip for clip, out in zip(clips, asked, strict=True) if not out]
     unheard = [clip for clip, out in zip(clips, asked, strict=True) if out]
     if not heard or not unheard:
-        raise ValueError(f'{name}: {len(heard)} clips to train on, {len(unheard)} to ask about')
+        raise TrainingError(f'{name}: {len(heard)} clips to train on, {len(unheard)} to ask about')
     return heard, unheard
 
 
@@ -91,7 +95,7 @@ def finished(name: str, recipe: Recipe, labels: str, work: Path) -> bool:
     """Return whether a run has left what the last part needs.
 
     Raises:
-        ValueError: it has, but of another recipe or other labels.
+        TrainingError: it has, but of another recipe or other labels.
     """
     path = work / ('all.pt' if name == 'all' else f'{name}.npz')
     if not path.is_file():

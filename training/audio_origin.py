@@ -9,6 +9,8 @@ from typing import Any
 
 from audio_recipe import Recipe
 
+from training.errors import TrainingError
+
 _MEND = 'give another --work folder, or delete it'
 
 
@@ -16,11 +18,11 @@ def stored_recipe(path: Path, found: Mapping[str, Any]) -> Recipe:
     """Return the recipe that a file names by its fields.
 
     Raises:
-        ValueError: a field is unknown, as when the file is of another version of these scripts.
+        TrainingError: a field is unknown, as when the file is of another version of these scripts.
     """
     unknown = sorted(found.keys() - {field.name for field in fields(Recipe)})
     if unknown:
-        raise ValueError(f'{path} is of another recipe (it has {", ".join(unknown)}); {_MEND}')
+        raise TrainingError(f'{path} is of another recipe (it has {", ".join(unknown)}); {_MEND}')
     return Recipe(**found)
 
 
@@ -30,12 +32,12 @@ def refuse_other_recipe(
     """Do nothing where both are one recipe.
 
     Raises:
-        ValueError: they differ in a field that is not in ``may_differ``.
+        TrainingError: they differ in a field that is not in ``may_differ``.
     """
     wanted = asdict(asked)
     others = [name for name, value in asdict(used).items() if value != wanted[name]]
     if others := [name for name in others if name not in may_differ]:
-        raise ValueError(f'{path} is of another recipe ({", ".join(others)}); {_MEND}')
+        raise TrainingError(f'{path} is of another recipe ({", ".join(others)}); {_MEND}')
 
 
 def refuse_other_labels(path: Path, used: str, asked: str) -> None:
@@ -48,17 +50,19 @@ def refuse_other_labels(path: Path, used: str, asked: str) -> None:
         asked: what it says now.
 
     Raises:
-        ValueError: they differ.
+        TrainingError: they differ.
     """
     if used and used != asked:
-        raise ValueError(f'{path} is of other labels; {_MEND}')
+        raise TrainingError(f'{path} is of other labels; {_MEND}')
 
 
 def refuse_more_steps(path: Path, had: int, asked: int) -> None:
     """Do nothing where a state has had no more steps than are asked for.
 
     Raises:
-        ValueError: it has had more, so that what it leaves would not be of those asked for.
+        TrainingError: it has had more, so that what it leaves would not be of those asked for.
     """
     if had > asked:
-        raise ValueError(f'{path} has had {had} steps already; ask for as many --steps, or {_MEND}')
+        raise TrainingError(
+            f'{path} has had {had} steps already; ask for as many --steps, or {_MEND}'
+        )

@@ -164,8 +164,8 @@ class Training:
         """Go on from a state; the draws start anew.
 
         Raises:
-            ValueError: it is of other labels or of another recipe; only ``steps`` may change, and
-                not to fewer than it has had.
+            TrainingError: it is of other labels or of another recipe; only ``steps`` may change,
+                and not to fewer than it has had.
         """
         state = torch.load(path, weights_only=True, map_location=self._device)
         if 'recipe' in state:

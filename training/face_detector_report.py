@@ -10,6 +10,9 @@ that the pipeline would cut. Prints Markdown.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 from collections.abc import Callable
 from pathlib import Path

@@ -21,6 +21,7 @@ from mer_ros import metrics
 from mer_ros.emotions import COUNT, LABELS
 from mer_ros.models.calibration import calibrate, fit_temperature
 from training.card_terms import Terms
+from training.errors import TrainingError
 from training.face_data import FaceSet
 from training.face_net import SIZE, DeployedFaceNet, FaceNet, predict
 from training.in_place import in_place
@@ -156,7 +157,7 @@ def export(
     """Write ``face_lite.onnx`` and ``face_lite.json`` to ``out``; return the card.
 
     Raises:
-        RuntimeError: the ONNX file's logits differ from the net's by more than 1e-4; what was in
+        TrainingError: the ONNX file's logits differ from the net's by more than 1e-4; what was in
             ``out`` is left as it was.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -175,7 +176,7 @@ def export(
             float(np.abs(face - torch_face.numpy()).max()),
         )
         if difference > MAX_DIFFERENCE:
-            raise RuntimeError(f'{path} differs from the trained net by {difference:.2g}')
+            raise TrainingError(f'{path} differs from the trained net by {difference:.2g}')
         held_out_probabilities = calibrate(raw[sure] + offsets, temperature)
         probabilities = calibrate(logits, temperature)
         known = valid.majority >= 0

@@ -13,6 +13,9 @@ everything is chosen on the part of train that is held out. Needs the packages o
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import json
 from collections.abc import Sequence

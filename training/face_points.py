@@ -9,6 +9,9 @@ teacher.
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import hashlib
 import json
@@ -27,6 +30,7 @@ from torch.nn import functional
 
 from mer_ros.emotions import COUNT
 from training.card_terms import SHARED, Terms, add_flags, terms_of
+from training.errors import TrainingError
 from training.face_augment import Augmentation, uniform, warp
 from training.face_data import load, split
 from training.face_export import MAX_DIFFERENCE, parameter_count
@@ -161,7 +165,7 @@ def export(net: PointNet, path: Path, check: Tensor) -> float:
     """Write the ONNX file; return its largest difference from the net on ``check``.
 
     Raises:
-        RuntimeError: it is more than 1e-4.
+        TrainingError: it is more than 1e-4.
     """
     names = ['images', 'points', 'face_logit']
     torch.onnx.export(
@@ -184,7 +188,7 @@ def export(net: PointNet, path: Path, check: Tensor) -> float:
         for mine, theirs in zip(shipped, expected, strict=True)
     )
     if difference > MAX_DIFFERENCE:
-        raise RuntimeError(f'{path} differs from the trained net by {difference:.2g}')
+        raise TrainingError(f'{path} differs from the trained net by {difference:.2g}')
     return difference
 
 

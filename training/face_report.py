@@ -8,6 +8,9 @@ prints Markdown. Everything is measured on ``fer2013_valid.npz`` with the shippe
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import math
 import time

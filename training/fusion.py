@@ -27,6 +27,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 from mer_ros.fusion.clips import AUDIO_BACKEND, read
 from mer_ros.fusion.fitting import fit
 from mer_ros.fusion.parameters import EMBEDDED, FALLBACK, FusionParameters

@@ -11,6 +11,9 @@ its own. The file is the one that MediaPipe's own build fetches, by the hash in 
 
 from __future__ import annotations
 
+import training.one_line  # noqa: F401 - before what may not be installed
+
+# isort: split
 import argparse
 import hashlib
 import json

@@ -162,6 +162,7 @@ def test_an_export_that_fails_leaves_what_was_there(
 ) -> None:
     from training import face_export
     from training import face_points as points
+    from training.errors import TrainingError
 
     folder = own_faces(220, 15)
     pairs = [face_lite(folder, '--batch', 16), face_points(folder)]
@@ -170,9 +171,9 @@ def test_an_export_that_fails_leaves_what_was_there(
     monkeypatch.setattr(face_export, 'MAX_DIFFERENCE', -1.0)
     monkeypatch.setattr(points, 'MAX_DIFFERENCE', -1.0)
 
-    with pytest.raises(RuntimeError, match='differs from the trained net'):
+    with pytest.raises(TrainingError, match='differs from the trained net'):
         face_lite(folder, '--part', 'export', '--version', '9')
-    with pytest.raises(RuntimeError, match='differs from the trained net'):
+    with pytest.raises(TrainingError, match='differs from the trained net'):
         face_points(folder)
 
     assert [path.read_bytes() for path in pairs] == before
