@@ -29,7 +29,8 @@ class Gallery:
 
     Args:
         least_similarity: cosine from which a face is taken for one seen before.
-        keep_s: seconds of stamps for which a face that is gone is remembered.
+        keep_s: seconds of stamps for which a face that is gone is remembered; 0: no name is given
+            again.
     """
 
     def __init__(self, least_similarity: float, keep_s: float) -> None:
@@ -72,6 +73,8 @@ class Gallery:
             vector: (D,) float32 of length 1.
             taken: names that other faces have now.
         """
+        if not self._keep_ns:
+            return None
         likely = {
             name: float(seen.vector @ vector)
             for name, seen in self._seen.items()

@@ -175,7 +175,19 @@ class FacePipeline:
         ]
         # Ties by place, so that the order never depends on the detector's.
         found.sort(key=lambda d: (-float(d.box[2] * d.box[3]), *map(float, d.box[:2])))
-        found = found[: self._settings.max_faces]
+        faces: list[_Face] = []
+        while found and len(faces) < self._settings.max_faces:
+            # A false alarm takes no face's place, and those in excess cost nothing without one.
+            room = self._settings.max_faces - len(faces)
+            faces += self._classified(grey, found[:room])
+            found = found[room:]
+        if self._landmarker is None:
+            return faces
+        dense = self._landmarker.locate(image, [face.detection for face in faces])
+        return [replace(face, dense=points) for face, points in zip(faces, dense, strict=True)]
+
+    def _classified(self, grey: NDArray[np.uint8], found: list[Detection]) -> list[_Face]:
+        """Return those of the detections that are faces."""
         if self._points is not None:
             found = self._points.fill(grey, found)
         crops = self._crops(grey, found)
@@ -185,11 +197,7 @@ class FacePipeline:
             for i, detection in enumerate(found)
         ]
         least = self._settings.min_face_score
-        faces = [f for f in faces if math.isnan(f.face_score) or f.face_score >= least]
-        if self._landmarker is None:
-            return faces
-        dense = self._landmarker.locate(image, [face.detection for face in faces])
-        return [replace(face, dense=points) for face, points in zip(faces, dense, strict=True)]
+        return [f for f in faces if math.isnan(f.face_score) or f.face_score >= least]
 
     def _crops(self, grey: NDArray[np.uint8], found: list[Detection]) -> NDArray[np.uint8]:
         size = self._classifier.crop_size

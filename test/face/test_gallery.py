@@ -32,6 +32,12 @@ def test_a_name_that_another_face_has_is_not_given_twice(people):
     assert gallery.recall(people[0], {'face_1'}) is None
 
 
+def test_with_nothing_kept_no_name_is_given_again(people):
+    gallery = Gallery(0.6, keep_s=0.0)
+    gallery.note('face_1', people[0], 0)
+    assert gallery.recall(people[0], set()) is None
+
+
 def test_faces_are_forgotten_some_seconds_after_they_were_last_followed(people):
     gallery = Gallery(0.6, keep_s=10.0)
     gallery.note('face_1', people[0], 0)

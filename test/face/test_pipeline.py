@@ -88,6 +88,31 @@ def test_max_faces_keeps_the_largest(yunet, brightness, photos):
     assert [e.roi for e in one.estimates] == [both.estimates[0].roi]
 
 
+def test_a_false_alarm_takes_no_faces_place(yunet, brightness, photographed):
+    class Wall:
+        name, version = 'wall', '1'
+
+        def load(self):
+            pass
+
+        def detect(self, image):
+            larger = Detection(np.array([0, 0, 200, 200], np.float32), 0.9)
+            return [larger, *yunet.detect(image)]
+
+    def even_is_none(crops):
+        found = answer(crops)
+        return FaceScores(found.probabilities, np.float32(crops.std(axis=(1, 2)) > 5))
+
+    answer, brightness.classify = brightness.classify, even_is_none
+    image = photographed('user_happy.jpg', 300, 200, 260)
+    settings = FaceSettings(max_faces=1, min_face_score=0.5)
+    found = FacePipeline(Wall(), brightness, settings).process(image, 0).estimates
+    alone = FacePipeline(yunet, brightness, settings).process(image, 0).estimates
+    assert len(alone) == 1
+    assert [face.roi for face in found] == [face.roi for face in alone]
+    assert brightness.batches == [1, 1, 1]
+
+
 def test_too_small_or_too_unsure_faces_are_left_out(yunet, brightness, photographed):
     image = photographed('user_happy.jpg', 200, 100, 120)
     assert len(FacePipeline(yunet, brightness).process(image, 0).estimates) == 1
