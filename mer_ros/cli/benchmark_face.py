@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.cli import demo_clip, timing
-from mer_ros.cli.errors import CommandError
+from mer_ros.cli.errors import CommandError, UsageError
 from mer_ros.cli.number_arguments import whole
 from mer_ros.face import deepface_engine
 from mer_ros.face.pipeline import FacePipeline
+from mer_ros.media.sources import VideoFrame, is_device
 from mer_ros.models import registry, store
 from mer_ros.models.errors import ModelError
 
@@ -54,7 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print one line of JSON."""
+    """Measure and print one line of JSON.
+
+    Raises:
+        UsageError: the source is a device.
+        CommandError: there is no such source, or no picture in it.
+    """
+    if args.source is not None and is_device(str(args.source)):
+        raise UsageError(
+            f'--source {args.source}: a device gives other images each time, and may give none; '
+            'give a video file or a folder of images'
+        )
     pipeline = FacePipeline(
         _backend('face_detector', args.detector, args.threads),
         _backend('face_classifier', args.classifier, args.threads),
@@ -88,11 +99,14 @@ def _frames(source: Path | None) -> list[NDArray[np.uint8]]:
     if source is None:
         return list(demo_clip.still_frames(FRAMES))
     from mer_ros.media.opener import open_source
-    from mer_ros.media.sources import VideoFrame
 
+    if not source.exists() and not str(source).startswith('~'):  # the opener looks for the home
+        raise CommandError(
+            f'there is no source {str(source)!r}; give a video file or a folder of images'
+        )
     opened = open_source(str(source), audio=False)
     try:
-        # No more is decoded than is used: a film may be long, and a webcam has no end.
+        # No more is decoded than is used: a film may be long.
         pictures = (item.image_bgr for item in opened if isinstance(item, VideoFrame))
         images = list(itertools.islice(pictures, 1))
         if images:

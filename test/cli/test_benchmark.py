@@ -73,11 +73,19 @@ def test_an_option_that_the_classifier_does_not_have_is_left_out_and_named(capsy
 def test_no_more_pictures_are_decoded_than_are_used(monkeypatch, tmp_path):
     for index in range(3):
         cv2.imwrite(str(tmp_path / f'{index}.png'), np.full((48, 64, 3), index * 50, np.uint8))
-    # As with a webcam, there is no end.
     monkeypatch.setattr(opener, 'open_source', partial(opener.open_source, loop=True))
     frames = benchmark_face._frames(tmp_path)
     assert len(frames) == 5 * benchmark_face.FRAMES
     assert frames[0].shape == (48, 64, 3)
+
+
+def test_a_source_that_is_not_there_is_told_with_what_can_be_given(tmp_path, capsys):
+    assert main(['benchmark', 'face', '--source', str(tmp_path / 'gone.mp4')]) == 1
+    error = capsys.readouterr().err
+    assert 'gone.mp4' in error
+    assert 'give a video file or a folder of images' in error
+    assert 'webcam' not in error
+    assert error.count('\n') == 1
 
 
 @pytest.mark.parametrize(
@@ -86,6 +94,8 @@ def test_no_more_pictures_are_decoded_than_are_used(monkeypatch, tmp_path):
         ['face', '--runs', '0'],
         ['face', '--threads', '0'],
         ['face', '--detector', 'ouija'],
+        ['face', '--source', 'webcam:0'],
+        ['face', '--source', 'mic'],
         ['audio', '--runs', 'many'],
         ['audio', '--threads', '0'],
         ['audio', '--classifier', 'ouija'],
