@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from mer_ros.audio.chunk import AudioChunk
 from mer_ros.audio.features import extract
 from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
+from mer_ros.audio.wav2vec2 import DEVICES, DTYPES
 from mer_ros.cli import timing
 from mer_ros.cli.number_arguments import whole
 from mer_ros.models import registry, store
@@ -29,16 +30,26 @@ from mer_ros.models import registry, store
 RATE = 16_000
 CHUNK_S = 0.03
 SETTLE_S = 3.0
-OPTIONS: Mapping[str, Callable[[str], Any]] = {'dtype': str, 'device': str, 'threads': whole(1)}
-"""Of a classifier that runs in several ways, as the node's parameters of these names."""
+OPTIONS: Mapping[str, Sequence[Any]] = {
+    'dtype': DTYPES,
+    'device': DEVICES,
+    'threads': range(1, 17),
+}
+"""Of a classifier that runs in several ways: what the node's parameters of these names take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--classifier', default='lite', metavar='NAME', help='default: lite')
     parser.add_argument('--runs', type=whole(1), default=100, help='default: 100')
-    for option, kind in OPTIONS.items():
-        parser.add_argument(f'--{option}', type=kind, help='of the classifier, where it has it')
+    for option, values in OPTIONS.items():
+        parser.add_argument(
+            f'--{option}',
+            type=type(values[0]),
+            choices=values,
+            metavar=option.upper(),
+            help=f'{_shown(values)}: of the classifier, where it has it',
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,6 +119,12 @@ class _Stream:
             self._position += count
         while (window := self._pipeline.pop()) is not None:
             self._pipeline.classify(window)
+
+
+def _shown(values: Sequence[Any]) -> str:
+    if isinstance(values, range):
+        return f'{values[0]} .. {values[-1]}'
+    return ' | '.join(values)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:

@@ -35,6 +35,9 @@ from mer_ros.models.errors import ModelError
 
 FRAME_NS = 33_333_333
 FRAMES = 60
+THREADS = range(1, 17)
+"""What the node's parameter of this name takes; 0, the default, is to leave it out here."""
+
 ROOM = 200_000_000
 """Bytes that the images of a film may take."""
 
@@ -49,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--source', type=Path, metavar='FILE|DIR', help='images (default: the portrait of the demo)'
     )
     parser.add_argument(
-        '--threads', type=whole(1), help='of detector and classifier, where they have it'
+        '--threads',
+        type=int,
+        choices=THREADS,
+        metavar='THREADS',
+        help=f'{THREADS[0]} .. {THREADS[-1]}: of detector and classifier, where they have it',
     )
     parser.add_argument('--runs', type=whole(1), default=100, help='default: 100')
 

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mer_ros.cli import benchmark_face, timing
+from mer_ros.cli import benchmark_audio, benchmark_face, timing
 from mer_ros.cli.main import main
 from mer_ros.media import opener
+from mer_ros.ros.parameters import AUDIO_CLASSIFIER_OPTIONS, FACE_BACKEND_OPTIONS
 
 FIELDS = {'ms', 'reference_ms', 'ratio', 'cpu', 'rss_mb', 'references'}
 
@@ -79,6 +80,17 @@ def test_no_more_pictures_are_decoded_than_are_used(monkeypatch, tmp_path):
     assert frames[0].shape == (48, 64, 3)
 
 
+def test_options_take_what_the_parameters_of_the_nodes_take():
+    for spec in AUDIO_CLASSIFIER_OPTIONS:
+        values = benchmark_audio.OPTIONS[spec.name]
+        if spec.choices:
+            assert tuple(values) == spec.choices
+        else:
+            assert values == range(1, spec.maximum + 1)  # 0 is the option left out
+    (threads,) = FACE_BACKEND_OPTIONS
+    assert range(1, threads.maximum + 1) == benchmark_face.THREADS
+
+
 def test_a_source_that_is_not_there_is_told_with_what_can_be_given(tmp_path, capsys):
     assert main(['benchmark', 'face', '--source', str(tmp_path / 'gone.mp4')]) == 1
     error = capsys.readouterr().err
@@ -97,7 +109,11 @@ def test_a_source_that_is_not_there_is_told_with_what_can_be_given(tmp_path, cap
         ['face', '--source', 'webcam:0'],
         ['face', '--source', 'mic'],
         ['audio', '--runs', 'many'],
+        ['face', '--threads', '100'],
         ['audio', '--threads', '0'],
+        ['audio', '--threads', '100'],
+        ['audio', '--classifier', 'wav2vec2', '--dtype', 'float16'],
+        ['audio', '--classifier', 'wav2vec2', '--device', 'tpu'],
         ['audio', '--classifier', 'ouija'],
         ['graph', '--duration', '-1'],
         ['graph', '--face-classifier', 'ouija'],
