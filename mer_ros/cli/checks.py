@@ -45,11 +45,12 @@ def python() -> list[Finding]:
 
 def models() -> list[Finding]:
     """Check the models of the default set, and those that were pulled."""
+    from mer_ros.cli.models import verify
     from mer_ros.models import catalogue, store
 
     found = []
     for name, entry in catalogue.load().items():
-        state, text = store.verify(name)
+        state, text = verify(name)
         bad = Status.FAIL if name in DEFAULT_MODELS else Status.WARN
         if state is store.State.MISSING:
             if bad is Status.FAIL or entry.embedded:

@@ -9,12 +9,17 @@ import time
 from pathlib import Path
 
 from mer_ros.cli.number_arguments import positive
+from mer_ros.fusion.errors import FusionError
+from mer_ros.fusion.parameters import ParameterTable
 from mer_ros.models import catalogue, registry, store
 from mer_ros.models.errors import ModelError
 from mer_ros.models.pull import pull
 from mer_ros.models.store import State
 
 _REFRESH_S = 0.2
+
+FUSION = 'fusion'
+"""What a user writes or fits anew, and no hash holds: only reading it tells whether it is whole."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='fetch also what somebody put there by hand, and replace it',
     )
-    checking = actions.add_parser('verify', help='check the SHA-256 of what is there')
+    checking = actions.add_parser('verify', help='check what is there, byte by byte')
     checking.add_argument('names', nargs='*', metavar='NAME', help='default: all that is there')
 
 
@@ -52,12 +57,35 @@ def run(args: argparse.Namespace) -> int:
     return _verify(args.names) if args.action == 'verify' else _list(args.json)
 
 
+def verify(name: str, thoroughly: bool = False) -> tuple[State, str]:
+    """Return what :func:`mer_ros.models.store.verify` does; the fusion's parameters are read too.
+
+    The store cannot: the floor of the models does not know what the fusion reads.
+
+    Raises:
+        ModelError: no model has that name.
+    """
+    state, line = store.verify(name, thoroughly)
+    if name == FUSION and state in (State.VERIFIED, State.UNPINNED):
+        path = Path(line)
+        try:
+            ParameterTable.read(path)
+        except FusionError as error:
+            own = path.parent != store.EMBEDDED
+            mend = (
+                'mend it, or take it away for the embedded one' if own else 'install mer_ros again'
+            )
+            reason = str(error).removeprefix(f'{path}: ')
+            return State.DAMAGED, f'{path} cannot be used: {mend} ({reason})'
+    return state, line
+
+
 def _list(as_json: bool) -> int:
     if as_json:
         print(json.dumps([_described(name) for name in catalogue.load()]))
         return 0
     for name, entry in catalogue.load().items():
-        state, line = store.verify(name)
+        state, line = verify(name)
         print(f'{name:<12} {entry.task:<17} {_amount(store.size(name)):>9}  {state.value}')
         print(f'  {entry.description}')
         print(f'  licence {entry.licence}; from {entry.source}')
@@ -72,7 +100,7 @@ def _list(as_json: bool) -> int:
 
 def _described(name: str) -> dict[str, object]:
     entry = catalogue.entry(name)
-    state, line = store.verify(name)
+    state, line = verify(name)
     return {
         'name': name,
         'task': entry.task,
@@ -117,7 +145,7 @@ def _pull(args: argparse.Namespace) -> int:
 def _verify(names: list[str]) -> int:
     worst = 0
     for name in names or catalogue.load():
-        state, line = store.verify(name, thoroughly=True)
+        state, line = verify(name, thoroughly=True)
         if state is State.MISSING and not names:
             continue
         print(f'{name:<12} {state.value:<9} {line}')

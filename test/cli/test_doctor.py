@@ -101,6 +101,19 @@ def test_a_missing_default_model_fails_and_another_only_warns(monkeypatch, tmp_p
     assert found['haar'] is Status.OK
 
 
+def test_own_fusion_parameters_that_cannot_be_read_fail(monkeypatch, tmp_path):
+    path = tmp_path / 'fusion.json'
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    path.write_text('{"pairs": {"lite+lite": {}}}')
+    (finding,) = (each for each in checks.models() if each.text.startswith('fusion'))
+    assert finding.status is Status.FAIL
+    assert finding.mend.startswith(f'{path} cannot be used: mend it')
+    assert "no entry 'default'" in finding.mend
+    path.write_text('{"pairs": {"default": {}}}')
+    (finding,) = (each for each in checks.models() if each.text.startswith('fusion'))
+    assert finding.status is Status.OK
+
+
 def test_no_microphone_and_no_camera_are_no_failure():
     for check in (checks.camera, checks.microphone, checks.gpu, checks.cpu):
         assert all(each.status is not Status.FAIL for each in check())

@@ -39,6 +39,19 @@ def test_verify_follows_what_is_there(shared_data, capsys, monkeypatch, tmp_path
     assert 'damaged' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('text', ['{', '{"pairs": {"default": {"face_temperature": -1}}}'])
+def test_verify_reads_the_parameters_of_the_fusion(tmp_path, monkeypatch, capsys, text):
+    assert main(['models', 'verify', 'fusion']) == 0
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    (tmp_path / 'fusion.json').write_text(text)
+    assert main(['models', 'verify', 'fusion']) == 1
+    out = capsys.readouterr().out.splitlines()[-1]
+    assert out.startswith(f'fusion       damaged   {tmp_path}/fusion.json cannot be used: mend it')
+    assert main(['models', 'list', '--json']) == 0
+    listed = {each['name']: each for each in json.loads(capsys.readouterr().out)}
+    assert listed['fusion']['state'] == 'damaged'
+
+
 def test_pull_of_what_is_there_says_where(shared_data, capsys, monkeypatch):
     monkeypatch.setenv('MER_MODEL_DIR', str(shared_data / 'weights'))
     monkeypatch.setenv('MER_OFFLINE', '1')
