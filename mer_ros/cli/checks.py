@@ -59,7 +59,31 @@ def models() -> list[Finding]:
             found.append(Finding(bad, f'{name} is damaged', text))
         else:
             found.append(Finding(Status.OK, f'{name} {state.value}: {text}'))
-    return found
+    return [*_own_folder(), *found]
+
+
+def _own_folder() -> list[Finding]:
+    """Check that MER_MODEL_DIR, if it is set, is a folder: else nothing of it is ever found."""
+    from mer_ros.models import store
+    from mer_ros.models.errors import ModelError
+
+    named = os.environ.get('MER_MODEL_DIR', '')
+    if not named:
+        return []
+    try:
+        folder = store.folders()[0]
+    except ModelError as error:
+        return [Finding(Status.WARN, *str(error).split(': ', 1))]
+    if folder.is_dir():
+        return []
+    what = 'a file' if folder.exists() else 'not there'
+    return [
+        Finding(
+            Status.WARN,
+            f'MER_MODEL_DIR is {named}, which is {what}: models are found elsewhere only',
+            'set it to the folder that holds your models, or unset it',
+        )
+    ]
 
 
 def media() -> list[Finding]:

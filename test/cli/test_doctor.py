@@ -114,6 +114,22 @@ def test_own_fusion_parameters_that_cannot_be_read_fail(monkeypatch, tmp_path):
     assert finding.status is Status.OK
 
 
+@pytest.mark.parametrize(
+    ('where', 'text'), [('gone', 'not there'), ('file', 'a file'), ('~nobody_has_this', 'no such')]
+)
+def test_a_folder_of_models_that_is_none_is_told(monkeypatch, tmp_path, where, text):
+    (tmp_path / 'file').write_text('')
+    named = where if where.startswith('~') else str(tmp_path / where)
+    monkeypatch.setenv('MER_MODEL_DIR', named)
+    found = [each for each in checks.models() if each.text.startswith('MER_MODEL_DIR')]
+    assert [each.status for each in found] == [Status.WARN]
+    assert named in found[0].text
+    assert text in found[0].text
+    assert found[0].mend.startswith('set it to')
+    monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+    assert not [each for each in checks.models() if each.text.startswith('MER_MODEL_DIR')]
+
+
 def test_no_microphone_and_no_camera_are_no_failure():
     for check in (checks.camera, checks.microphone, checks.gpu, checks.cpu):
         assert all(each.status is not Status.FAIL for each in check())
