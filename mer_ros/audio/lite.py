@@ -54,8 +54,8 @@ class LiteAudioClassifier:
             ModelError: one is missing, damaged or not of this interface.
         """
         path = self._path or store.find('audio_lite')
+        model = OnnxModel(path, self._threads)  # first: a file that is not there has no card
         card = ModelCard.read(path)
-        model = OnnxModel(path, self._threads)
         silence = log_mel(np.zeros(WINDOW, np.float32))
         model.check({'logmel': np.stack([silence] * 2)}, 'logits', COUNT)
         self._temperature, self.version, self.prior = card.temperature, card.version, card.prior

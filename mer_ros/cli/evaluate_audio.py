@@ -78,7 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--classifier', default='lite', metavar='NAME', help='default: lite')
     parser.add_argument('--activity', default='silero', metavar='NAME', help='default: silero')
     parser.add_argument(
-        '--model', type=Path, metavar='FILE', help="another file than the classifier's own"
+        '--model',
+        type=Path,
+        metavar='FILE',
+        help="another file than the classifier's own; the card of an .onnx (.json) lies beside it",
     )
     parser.add_argument(
         '--speakers', metavar='A,B', help='only these speakers (as in the column speaker)'

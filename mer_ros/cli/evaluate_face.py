@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--classifier', default='lite', metavar='NAME', help='default: lite')
     parser.add_argument(
-        '--model', type=Path, metavar='FILE', help="another file than the classifier's own"
+        '--model',
+        type=Path,
+        metavar='FILE',
+        help="another file than the classifier's own; the card of an .onnx (.json) lies beside it",
     )
     parser.add_argument(
         '--report', type=Path, metavar='DIR', help='write confusion.png and reliability.png there'

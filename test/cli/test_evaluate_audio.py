@@ -237,6 +237,12 @@ def test_the_folder_of_a_checkpoint_can_be_given_as_well(data, tmp_path, capsys)
     assert error.count('\n') == 1
 
 
+def test_a_model_that_is_not_there_is_told_as_such(data, tmp_path, capsys):
+    words = ['evaluate', 'audio', '--data', str(data), '--model', str(tmp_path / 'nope.onnx')]
+    assert main(words) == 1
+    assert capsys.readouterr().err == f'mer: there is no model file {tmp_path}/nope.onnx\n'
+
+
 def test_a_report_that_cannot_be_written_costs_no_figures(data, tmp_path, capsys):
     (tmp_path / 'file').write_text('')
     report = str(tmp_path / 'file' / 'report')
