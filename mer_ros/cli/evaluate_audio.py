@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.audio.chunk import AudioChunk, Samples
+from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
 from mer_ros.audio.decoding import decode_s16le
 from mer_ros.audio.pipeline import AudioPipeline, speech_probability
 from mer_ros.audio.pooling import pool_clips
@@ -228,8 +228,18 @@ def hear(pipeline: AudioPipeline, path: Path) -> Heard:
     """Return the windows of a clip that count.
 
     Raises:
-        MediaError, AudioError: the clip cannot be used.
+        MediaError, AudioError: the clip cannot be used; the message names it.
     """
+    try:
+        windows = _windows(pipeline, path)
+    except AudioError as error:  # the pipeline does not know where its sound is from
+        raise AudioError(f'{path}: {error}') from error
+    threshold = pipeline.settings.speech_threshold
+    speech = [window for window in windows if speech_probability(window) >= threshold]
+    return Heard(tuple(speech or windows), bool(speech))
+
+
+def _windows(pipeline: AudioPipeline, path: Path) -> list[Window]:
     pipeline.reset()
     windows: list[Window] = []
     end: AudioChunk | None = None
@@ -244,9 +254,7 @@ def hear(pipeline: AudioPipeline, path: Path) -> Heard:
         after_ns = end.stamp_ns + round(end.seconds * 1e9)
         pipeline.push(AudioChunk(after_ns, silence, end.sample_rate))
         windows += _popped(pipeline)[:1]
-    threshold = pipeline.settings.speech_threshold
-    speech = [window for window in windows if speech_probability(window) >= threshold]
-    return Heard(tuple(speech or windows), bool(speech))
+    return windows
 
 
 def _chunks(path: Path) -> Iterator[AudioChunk]:

@@ -119,6 +119,14 @@ def read(path: Path, which: str) -> LabelledFaces:
         CommandError: it is not such a file, or no image is left.
     """
     try:
+        with path.open('rb') as file:
+            whole_archive = zipfile.is_zipfile(file)
+        if not whole_archive:
+            # NumPy would take it for a pickle, and speak of that.
+            raise CommandError(
+                f'cannot read {path}: it is no .npz file, or not a whole one; --data is what '
+                'numpy.savez writes'
+            )
         with np.load(path, allow_pickle=False) as content:
             images = _array(content, 'images', path)
             if which == 'original':
@@ -249,7 +257,12 @@ def write_report(
 def _array(content: Any, name: str, path: Path) -> NDArray[Any]:
     if name not in content:
         raise CommandError(f'{path} has no {name}, only {", ".join(content)}; see --help')
-    return np.asarray(content[name])
+    try:
+        return np.asarray(content[name])
+    except ValueError as error:  # NumPy's words would advise to unpickle it
+        raise CommandError(
+            f'{path}: {name} is no whole array of numbers; write it again with numpy.savez'
+        ) from error
 
 
 def _without_few(confusion: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -34,7 +34,8 @@ def read_labels(folder: Path) -> list[Clip]:
     """Return the rows of DIR/labels.csv that have an emotion.
 
     Raises:
-        CommandError: the file or a column is missing, or an emotion is not one of ours.
+        CommandError: the file or a column is missing, an emotion is not one of ours, or no row
+            has one.
     """
     path = folder / 'labels.csv'
     try:
@@ -58,6 +59,10 @@ def read_labels(folder: Path) -> list[Clip]:
                 'skip the clip'
             )
         clips.append(Clip(row['corpus'], folder / row['file'], row['speaker'], int(ALIASES[word])))
+    if not clips:
+        raise CommandError(
+            f'{path} names no emotion; add a row for each clip: corpus, file, speaker, emotion'
+        )
     places: dict[str, set[str]] = {}
     for clip in clips:
         places.setdefault(clip.speaker, set()).add(clip.corpus)

@@ -100,10 +100,14 @@ def _probabilities(
         have = sorted({name.rpartition('_')[0] for name in rows[0] if '_' in name})
         kind = UnknownBackendError if have and backend != AUDIO_BACKEND else FusionError
         raise kind(f'{path}: no columns {backend}_<emotion>; backends: {", ".join(have)}')
-    try:
-        values = np.array([[float(row[name]) for name in columns] for row in rows])
-    except (TypeError, ValueError) as error:
-        raise FusionError(f'{path}: columns {backend}_*: {error}') from error
+    values = np.empty((len(rows), len(columns)))
+    for number, row in enumerate(rows, 2):
+        try:
+            values[number - 2] = [float(row[name]) for name in columns]
+        except ValueError as error:
+            raise FusionError(
+                f'{path}, line {number}: columns {backend}_*: {error}; write a number'
+            ) from error
     totals = values.sum(axis=1)
     if not np.isfinite(values).all() or values.min() < 0.0 or np.abs(totals - 1.0).max() > 0.01:
         line = int(np.argmax(~(np.abs(totals - 1.0) <= 0.01) | (values.min(axis=1) < 0.0))) + 2

@@ -215,6 +215,9 @@ def test_pictures_are_written_on_request(data, tmp_path, capsys):
     [
         ('corpus,file,speaker\none,a.wav,x\n', 'has no emotion'),
         ('corpus,file,speaker,emotion\none,a.wav,x,boredom\n', 'boredom'),
+        ('', r'labels\.csv names no emotion; add a row for each clip'),
+        ('corpus,file,speaker,emotion\n', 'names no emotion'),
+        ('corpus,file,speaker,emotion\none,a.wav,x,\n', 'names no emotion'),
     ],
 )
 def test_malformed_labels_are_refused(tmp_path, text, message):
@@ -267,6 +270,14 @@ def test_speakers_and_corpora_select(data):
 def test_a_missing_clip_is_named(pipeline, tmp_path):
     with pytest.raises(Exception, match=r'gone\.wav'):
         listen(pipeline, [Clip('one', tmp_path / 'gone.wav', 'x', 0)])
+
+
+def test_a_clip_of_a_rate_that_cannot_be_used_is_named(data, capsys):
+    write(data / '1.wav', 2.6, 0.5, rate=500)
+    assert main(['evaluate', 'audio', '--data', str(data)]) == 1
+    error = capsys.readouterr().err
+    assert f'{data}/1.wav: audio at 500 Hz' in error
+    assert error.count('\n') == 1
 
 
 def test_errors_take_one_line_and_the_status_of_failure(tmp_path, capsys):

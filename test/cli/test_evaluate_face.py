@@ -115,6 +115,24 @@ def test_malformed_data_is_one_line_and_exit_1(data, tmp_path, capsys, change, m
     assert error.count('\n') == 1
 
 
+def test_what_is_no_npz_is_told_in_our_words(data, tmp_path, capsys):
+    text, one, objects = (tmp_path / name for name in ('text.npz', 'one.npy', 'objects.npz'))
+    text.write_text('anger happy\n')
+    np.save(one, np.zeros((1, 48, 48), np.uint8))
+    with np.load(data) as content:
+        np.savez(objects, **{**content, 'labels': np.array(['anger'] * 12, object)})
+    for path, message in (
+        (text, f'cannot read {text}: it is no .npz file'),
+        (one, f'cannot read {one}: it is no .npz file'),
+        (objects, f'{objects}: labels is no whole array of numbers'),
+    ):
+        assert main(['evaluate', 'face', '--data', str(path)]) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert 'pickle' not in error
+        assert error.count('\n') == 1
+
+
 @pytest.mark.parametrize('content', [None, b'', b'PK\x03\x04 truncated', b'text'])
 def test_unreadable_data_is_one_line_and_exit_1(tmp_path, capsys, content):
     path = tmp_path / 'f.npz'
