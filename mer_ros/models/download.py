@@ -9,9 +9,10 @@ import os
 import re
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,22 +84,52 @@ def fetch(
         ModelError: no address gave the right file, the disk refused it, or another process is
             fetching it.
     """
-    faults: list[str] = []
+    faults: dict[str, list[str]] = {}
+    kept = 0
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.with_name(target.name + '.part')) as part:
+        with _folder(target.parent), _locked(target.with_name(target.name + '.part')) as part:
             for url in urls:
                 try:
                     return _from_address(url, part, target, size, sha256, progress, timeout)
                 except _RefusedError as fault:
                     _LOG.info('%s: %s', url, fault)
-                    faults.append(f'{url}: {fault}')
+                    faults.setdefault(str(fault), []).append(_host(url))
+            kept = _length(part)
+            if not kept:
+                for path in (part, _etag_file(part)):
+                    path.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(
             f'cannot write {target}: {error.strerror or error}; free the disk or set '
             'MER_MODEL_DIR to another folder'
         ) from error
-    raise ModelError(f'could not get {target.name}: {"; ".join(faults) or "no address is known"}')
+    reasons = [f'{", ".join(dict.fromkeys(hosts))}: {why}' for why, hosts in faults.items()]
+    raise ModelError(
+        f'could not get {target.name} ({"; ".join(reasons) or "no address is known"}): '
+        + ('what arrived is kept; pull again to go on, ' if kept else 'pull again, ')
+        + f'or put the file into {target.parent} or the folder that MER_MODEL_DIR names'
+    )
+
+
+def _host(url: str) -> str:
+    """Return who was asked; the log has the whole address."""
+    try:
+        return urllib.parse.urlsplit(url).netloc or url
+    except ValueError:  # no address at all
+        return url
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Make a folder, and take away again what was made of it when nothing was put there."""
+    made = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # something is in it
+            for each in made:
+                each.rmdir()
 
 
 @contextmanager
@@ -152,7 +183,7 @@ def _from_address(
         if not resumed:
             raise _RefusedError(f'sent another file (sha256 {actual[:12]}…, not {expected[:12]}…)')
         resumed, last = False, _BrokenOffError('the joined pieces were not the file')
-    raise _RefusedError(f'{last}; what arrived is kept, pull again to go on')
+    raise _RefusedError(str(last))
 
 
 def _transfer(
@@ -192,9 +223,9 @@ def _transfer(
             raise _BrokenOffError(f'HTTP {error.code}') from error
         raise _RefusedError(f'HTTP {error.code} {error.reason}') from error
     except (urllib.error.URLError, http.client.HTTPException) as error:
-        raise _BrokenOffError(
-            f'the connection failed: {getattr(error, "reason", error)}'
-        ) from error
+        reason = getattr(error, 'reason', error)
+        reason = getattr(reason, 'strerror', None) or reason
+        raise _BrokenOffError(f'the connection failed: {reason}') from error
     except ValueError as error:
         raise _RefusedError(f'not an address: {error}') from error
 
@@ -207,7 +238,7 @@ def _network() -> Iterator[None]:
     except urllib.error.URLError:  # says itself what it is
         raise
     except OSError as error:
-        raise _BrokenOffError(f'the connection failed: {error}') from error
+        raise _BrokenOffError(f'the connection failed: {error.strerror or error}') from error
 
 
 def _refuse_pages(response: Any) -> None:

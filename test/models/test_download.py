@@ -33,7 +33,8 @@ def fetch(server, tmp_path):
 
 
 def _left(fetch):
-    return sorted(path.name for path in fetch.target.parent.iterdir())
+    folder = fetch.target.parent
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 def test_whole_file_arrives_and_nothing_else_is_left(server, fetch):
@@ -77,8 +78,9 @@ def test_an_error_of_the_network_is_a_broken_connection_and_not_the_disk(
     assert ('Range' in server.requests[-1]) == (stage == 'read1')
     monkeypatch.setattr(http.client.HTTPResponse, stage, lambda *_: _raise(fault))
     fetch.target.unlink()
-    with pytest.raises(ModelError, match=r'connection failed: .*pull again to go on'):
+    with pytest.raises(ModelError, match=r'connection failed: .*: pull again, or put') as caught:
         fetch()
+    assert 'is kept' not in str(caught.value)
 
 
 def _raise(fault):
@@ -192,6 +194,25 @@ def test_every_address_and_its_fault_is_named(server, fetch):
     with pytest.raises(ModelError, match='HTTP 404') as caught:
         fetch(urls=(server.url, 'nonsense'))
     assert 'nonsense: not an address' in str(caught.value)
+
+
+def test_a_reason_is_told_once_and_nothing_is_left_of_a_pull_that_brought_nothing(fetch):
+    folder = fetch.target.parent
+    nobody = 'http://127.0.0.1:9/model.onnx'
+    with pytest.raises(ModelError) as caught:
+        fetch(urls=(nobody, nobody, 'http://localhost:9/model.onnx'))
+    told = str(caught.value)
+    assert told == (
+        'could not get model.onnx (127.0.0.1:9, localhost:9: the connection failed: Connection '
+        f'refused): pull again, or put the file into {folder} or the folder that MER_MODEL_DIR '
+        'names'
+    )
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / 'other.onnx').write_bytes(b'')
+    with pytest.raises(ModelError):
+        fetch(urls=(nobody,))
+    assert _left(fetch) == ['other.onnx']
 
 
 def test_nobody_there_ends_within_the_timeouts(fetch):
