@@ -36,7 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Record until Ctrl-C."""
+    """Record until Ctrl-C.
+
+    Returns:
+        0, or 1 when nothing was recorded (no bag is left then) or a topic had no publisher.
+
+    Raises:
+        UsageError: a name is none that ROS allows.
+        CommandError: the bag is there already.
+        NodeError: the bag cannot be made or written.
+    """
     if args.output.exists():
         raise CommandError(f'{args.output} is there already: choose another name or remove it')
     from mer_ros.ros import transport
@@ -68,9 +77,13 @@ def run(args: argparse.Namespace) -> int:
         rclpy.shutdown()
     for topic, count in sorted(recorder.counts.items()):
         print(f'{count:8d}  {topic}')
-    print(f'mer record: {sum(recorder.counts.values())} messages in {args.output}')
+    if recorder.counts:
+        print(f'mer record: {sum(recorder.counts.values())} messages in {args.output}')
     if missing:
         print(f'mer record: nobody published {", ".join(missing)}', file=sys.stderr)
     if silent and (args.topics or not recorder.counts):
         print(f'mer record: nothing arrived on {", ".join(silent)}', file=sys.stderr)
+    if not recorder.counts:
+        recorder.discard()
+        print(f'mer record: nothing was recorded: {args.output} is removed again', file=sys.stderr)
     return 0 if recorder.counts and not missing else 1

@@ -165,6 +165,22 @@ class BagWriter:
             f'{why}; {self._keep()}; make room or choose another disk, and record again'
         ) from self._failure
 
+    def discard(self) -> None:
+        """Remove a bag that has been closed, and its folder unless something else is in it.
+
+        Raises:
+            NodeError: the disk refuses it.
+        """
+        folder = self._file.parent
+        try:
+            for path in (self._file, folder / 'metadata.yaml'):
+                path.unlink(missing_ok=True)
+            folder.rmdir()
+        except OSError as error:
+            raise NodeError(
+                f'cannot remove the empty bag {folder}: {words(error)}; remove it yourself'
+            ) from error
+
     def _keep(self) -> str:
         """Close the bag over what was saved; return how much that is and how to get at it."""
         whole, closed = False, True
@@ -179,6 +195,8 @@ class BagWriter:
             with suppress(Exception):  # it only lets go of the file; older rosbags lacks it
                 self._writer.abort()
         if self.can_save and not kept:
+            with suppress(NodeError):  # it would be in the way of the next; why is told already
+                self.discard()
             return 'nothing is kept'
         amount = f'{kept} messages are kept' if self.can_save else 'what came before may be kept'
         if whole:

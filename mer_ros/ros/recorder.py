@@ -122,6 +122,14 @@ class Recorder:
         self._stop()
         self._bag.close()
 
+    def discard(self) -> None:
+        """Remove the bag, once it is closed: without a message it is only in the way.
+
+        Raises:
+            NodeError: the disk refuses it.
+        """
+        self._bag.discard()
+
     def _stop(self) -> None:
         """Take nothing more."""
         for timer in self._timers:

@@ -146,6 +146,22 @@ def test_only_named_topics_are_recorded_and_a_missing_one_is_told(node, tmp_path
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert '/nobody_has_this' in err
+    assert f'nothing was recorded: {tmp_path}/none is removed again' in err
+    assert not (tmp_path / 'none').exists()
+
+
+def test_what_was_recorded_is_kept_also_when_another_topic_is_missing(node, tmp_path):
+    images = node.create_publisher(Image, 'image_raw', BEST_EFFORT)
+    process = mer('record', '-o', tmp_path / 'bag', '--duration', '3', 'image_raw', 'nobody')
+    assert until(images.get_subscription_count)
+    while process.poll() is None:
+        images.publish(image(1))
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert 'nobody published /nobody' in err
+    with Reader(tmp_path / 'bag') as reader:
+        assert reader.message_count > 0
 
 
 def test_a_topic_whose_publisher_says_nothing_is_told(node, tmp_path):
@@ -156,6 +172,7 @@ def test_a_topic_whose_publisher_says_nothing_is_told(node, tmp_path):
     assert process.returncode == 1
     assert '/image_raw' in err
     assert 'nothing arrived' in err
+    assert not (tmp_path / 'bag').exists()
 
 
 def test_the_debug_image_is_recorded_only_when_asked_for(node, tmp_path):

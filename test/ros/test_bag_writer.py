@@ -78,6 +78,21 @@ def test_a_save_that_fails_is_a_failure_too(tmp_path, storage):
         assert bag.failed
         with pytest.raises(NodeError, match=r'nothing is kept; make room or choose another disk'):
             bag.close()
+    assert not (tmp_path / 'bag').exists()  # record again, under the same name
+
+
+@storages
+def test_an_empty_bag_is_discarded_but_not_what_else_is_in_its_folder(tmp_path, storage):
+    bag, _ = begin(tmp_path / 'bag', storage)
+    bag.close()
+    bag.discard()
+    assert not (tmp_path / 'bag').exists()
+    bag, _ = begin(tmp_path / 'bag', storage)
+    bag.close()
+    (tmp_path / 'bag' / 'notes.txt').write_text('mine')
+    with pytest.raises(NodeError, match=r'cannot remove the empty bag .*bag: .*remove it yourself'):
+        bag.discard()
+    assert [each.name for each in (tmp_path / 'bag').iterdir()] == ['notes.txt']
 
 
 def test_without_room_for_its_end_an_mcap_file_can_be_recovered(tmp_path):
