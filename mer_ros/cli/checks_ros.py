@@ -12,6 +12,7 @@ import time
 
 from mer_ros.cli.checks import Finding, Status
 from mer_ros.cli.graph import check_log_folder
+from mer_ros.cli.processes import interrupt_on_termination
 
 IMAGES, RATE = 60, 30.0
 ENOUGH = 0.95
@@ -157,10 +158,16 @@ def round_trip() -> list[Finding]:
     node.create_subscription(Image, topic, take, profile)
     argv = [sys.executable, '-c', PUBLISH, topic, str(IMAGES), str(RATE)]
     try:
-        with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as publisher:
-            while publisher.poll() is None:
-                executor.spin_once(timeout_sec=0.1)
-                found = found or node.count_publishers(topic) > 0
+        with (
+            interrupt_on_termination(),
+            subprocess.Popen(argv, stderr=subprocess.DEVNULL) as publisher,
+        ):
+            try:
+                while publisher.poll() is None:
+                    executor.spin_once(timeout_sec=0.1)
+                    found = found or node.count_publishers(topic) > 0
+            finally:
+                publisher.kill()  # left alone it would wait for a subscription of ours, 10 s
         end = time.monotonic() + 0.5
         while time.monotonic() < end:
             executor.spin_once(timeout_sec=0.1)

@@ -2,15 +2,23 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 
+import commands
+import psutil
 import pytest
+from commands import until
 
 from mer_ros.cli import checks, checks_ros, doctor
 from mer_ros.cli.checks import Finding, Status
 from mer_ros.cli.main import main
 from mer_ros.ros import transport
+
+DOMAIN = str(1 + (os.getpid() * 7 + 52) % 100)
+mer = partial(commands.mer, DOMAIN)
 
 
 def test_every_check_of_the_design_is_made(capsys):
@@ -45,6 +53,26 @@ def test_a_middleware_that_is_not_there_is_told_and_the_rest_is_looked_at():
 def test_images_make_the_round_trip():
     finding = checks_ros.round_trip()[0]
     assert finding.status is not Status.FAIL, finding
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
+def test_an_interrupted_round_trip_leaves_no_publisher_running(number):
+    process = mer('doctor')
+    publisher = []
+
+    def starts():
+        publisher[:] = [
+            each
+            for each in psutil.Process(process.pid).children()
+            if any('mer_doctor_publisher' in word for word in each.cmdline())
+        ]
+        return publisher
+
+    assert until(starts), process.communicate(timeout=20)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (1, 'mer: interrupted\n')
+    assert not publisher[0].is_running()
 
 
 @pytest.mark.parametrize(('status', 'code'), [(Status.OK, 0), (Status.WARN, 0), (Status.FAIL, 1)])
