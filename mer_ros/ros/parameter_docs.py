@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterable, Mapping
 
@@ -49,4 +50,7 @@ def _shown(spec: ParameterSpec) -> str:
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(
+        prog='python3 -m mer_ros.ros.parameter_docs', description=__doc__
+    ).parse_args()
     sys.stdout.write(markdown())

@@ -5,6 +5,7 @@ python3 -m mer_ros.ros.parameter_file > config/mer.yaml
 
 from __future__ import annotations
 
+import argparse
 import json
 import textwrap
 
@@ -42,4 +43,7 @@ def _scalar(value: Value) -> str:
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(
+        prog='python3 -m mer_ros.ros.parameter_file', description=__doc__
+    ).parse_args()
     print(text(), end='')

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,17 @@ def test_the_core_takes_each_end_of_a_range(node: str) -> None:
 def test_the_documentation_is_that_of_the_declarations(repository: Path) -> None:
     page = (repository / 'docs' / 'parameters.md').read_text(encoding='utf-8')
     assert page == markdown(), 'run python3 -m mer_ros.ros.parameter_docs > docs/parameters.md'
+
+
+@pytest.mark.parametrize('name', ['parameter_docs', 'parameter_file'])
+def test_the_writers_of_the_pages_take_no_arguments_and_say_what_they_write(name: str) -> None:
+    argv = [sys.executable, '-m', f'mer_ros.ros.{name}']
+    page, shown, refused = (
+        subprocess.run([*argv, *words], capture_output=True, text=True, check=False)
+        for words in ([], ['--help'], ['docs/parameters.md'])
+    )
+    assert [each.returncode for each in (page, shown, refused)] == [0, 0, 2]
+    assert 'max_faces' in page.stdout
+    assert shown.stdout.startswith(f'usage: python3 -m mer_ros.ros.{name} [-h]')
+    assert 'max_faces' not in shown.stdout
+    assert refused.stdout == ''
