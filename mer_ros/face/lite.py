@@ -54,6 +54,12 @@ class LiteFaceClassifier:
             )
         nothing = np.zeros((2, 1, shape[3], shape[3]), np.float32)
         net.check({'images': nothing}, 'logits', COUNT)
+        face = net.run({'images': nothing}).get('face_logit')
+        if face is not None and face.shape not in ((2,), (2, 1)):
+            raise ModelError(
+                f'{path} must give face_logit (2,) for 2 images, or none, but gives {face.shape}; '
+                'it is not the model this backend was written for'
+            )
         self.version = card.version
         self.prior = card.prior
         self.crop_size = shape[3]

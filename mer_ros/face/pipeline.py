@@ -189,7 +189,7 @@ class FacePipeline:
     def _classified(self, grey: NDArray[np.uint8], found: list[Detection]) -> list[_Face]:
         """Return those of the detections that are faces."""
         if self._points is not None:
-            found = self._points.fill(grey, found)
+            found = [without_bad_landmarks(each) for each in self._points.fill(grey, found)]
         crops = self._crops(grey, found)
         scores = scores_of(self._classifier, crops)
         faces = [

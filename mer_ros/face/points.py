@@ -54,6 +54,12 @@ class LandmarkNet:
                 f'{path} must take images (N, 1, S, S) and give points (N, 5, 2), but takes '
                 f'{net.inputs} and gives {net.outputs}'
             )
+        found = net.run({'images': np.zeros((2, 1, shape[3], shape[3]), np.float32)})['points']
+        if found.shape not in ((2, 5, 2), (2, 10)):
+            raise ModelError(
+                f'{path} must give points (2, 5, 2) for 2 images, but gives {found.shape}; it is '
+                'not the model this backend was written for'
+            )
         self._size = shape[3]
         self._margin = float(ModelCard.read(path).input.get('margin', 0.0))
         self._net = net

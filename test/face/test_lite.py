@@ -1,3 +1,4 @@
+import networks
 import numpy as np
 import pytest
 
@@ -81,6 +82,22 @@ def test_a_model_of_another_kind_is_refused(shared_data, tmp_path, write_card):
     write_card(other)
     with pytest.raises(ModelError, match='must take images'):
         LiteFaceClassifier(other).load()
+
+
+@pytest.mark.parametrize(('face', 'fits'), [((2,), False), ((), True), ((1,), True)])
+def test_a_face_score_of_another_shape_is_refused_when_it_is_loaded(
+    tmp_path, write_card, crops, face, fits
+):
+    own = tmp_path / 'own.onnx'
+    networks.write_zeros(own, logits=(COUNT,), face_logit=face)
+    write_card(own)
+    classifier = LiteFaceClassifier(own)
+    if fits:
+        classifier.load()
+        assert classifier.classify(crops).face_score.tolist() == [0.5] * 5
+        return
+    with pytest.raises(ModelError, match=r'own\.onnx must give face_logit .*gives \(2, 2\)'):
+        classifier.load()
 
 
 _WORDS = {'SCARED': 'fear', 'DISGUSTED': 'disgust'}

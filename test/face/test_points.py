@@ -1,4 +1,5 @@
 import cv2
+import networks
 import numpy as np
 import pytest
 
@@ -44,6 +45,34 @@ def test_landmarks_that_are_there_are_kept():
     assert filled[0] is known
     assert filled[1].landmarks.shape == (5, 2)
     assert net.fill(gray, []) == []
+
+
+@pytest.fixture
+def own_net(tmp_path, monkeypatch, write_card):
+    """Write a network of zeros, of the given shape of points, where the user's models lie."""
+
+    def write(*shape):
+        networks.write_zeros(tmp_path / 'face_points.onnx', points=shape)
+        write_card(tmp_path / 'face_points.onnx')
+        monkeypatch.setenv('MER_MODEL_DIR', str(tmp_path))
+
+    return write
+
+
+def test_points_of_another_shape_are_refused_when_they_are_loaded(own_net):
+    own_net(8)
+    with pytest.raises(ModelError, match=r'face_points\.onnx must give points .*gives \(2, 8\)'):
+        LandmarkNet().load()
+    own_net(5, 2)
+    LandmarkNet().load()
+
+
+def test_points_that_coincide_leave_the_face_its_box(own_net, haar, brightness, photographed):
+    own_net(5, 2)
+    pipeline = FacePipeline(haar, brightness, FaceSettings(landmarks='auto'))
+    pipeline.load()
+    (estimate,) = pipeline.process(photographed('user_happy.jpg', 100, 50, 300), 0).estimates
+    assert len(estimate.landmarks) == 0
 
 
 @embedded

@@ -8,6 +8,26 @@ import numpy as np
 import pytest
 
 
+def write_zeros(path: Path, **outputs: tuple[int, ...]) -> None:
+    """Write a network that says 0 to (N, 1, 48, 48) images: outputs (N, ...) by name."""
+    onnx = pytest.importorskip('onnx')
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    number = onnx.TensorProto.FLOAT
+    nodes = [helper.make_node('Flatten', ['images'], ['flat'])]
+    weights, gives = [], []
+    for name, shape in outputs.items():
+        zeros = np.zeros((48 * 48, int(np.prod(shape))), np.float32)
+        weights.append(numpy_helper.from_array(zeros, f'{name}_weights'))
+        weights.append(numpy_helper.from_array(np.array([-1, *shape], np.int64), f'{name}_shape'))
+        nodes.append(helper.make_node('MatMul', ['flat', f'{name}_weights'], [f'{name}_flat']))
+        nodes.append(helper.make_node('Reshape', [f'{name}_flat', f'{name}_shape'], [name]))
+        gives.append(helper.make_tensor_value_info(name, number, ['n', *shape]))
+    takes = helper.make_tensor_value_info('images', number, ['n', 1, 48, 48])
+    graph = helper.make_graph(nodes, 'zeros', [takes], gives, weights)
+    opset = [helper.make_opsetid('', 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+
+
 def write_embedder(path: Path, size: int, length: int) -> None:
     """Write a random embedding network: (N, size, size, 3) in, (N, length) out.
 
