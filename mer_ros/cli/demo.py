@@ -68,12 +68,14 @@ class Clip:
         frame_rate: pictures a second; 0 without.
         sound: whether there is any.
         duration_s: its length; 0 when not known.
+        microphone: whether the sound comes from the microphone instead.
     """
 
     source: str
     frame_rate: float
     sound: bool
     duration_s: float
+    microphone: bool = False
 
 
 def run(args: argparse.Namespace) -> int:
@@ -191,7 +193,8 @@ def look_at(args: argparse.Namespace) -> Clip:
         spec = str(source_parameters(args.source, False)['source'])
     source = open_source(spec)
     duration_s = float(getattr(source, 'duration_s', 0.0))
-    clip = Clip(spec, source.frame_rate, source.audio_format is not None or args.mic, duration_s)
+    sound = source.audio_format is not None or args.mic
+    clip = Clip(spec, source.frame_rate, sound, duration_s, args.mic)
     source.close()
     return clip
 
@@ -246,7 +249,8 @@ def _play(processes: Processes, observer: Observer, clip: Clip, duration_s: floa
         diagnosis = observer.diagnosis(SOURCE)
         if diagnosis.values.get('ended') == 'True':
             break
-        if diagnosis.level == 2 and clip.duration_s:
+        # A device may come back: media_source says that it is missing, and goes on trying.
+        if diagnosis.level == 2 and clip.duration_s and not clip.microphone:
             raise CommandError(f'{SOURCE}: {diagnosis.message}')
         second, length_s = time.monotonic() - begun, duration_s or clip.duration_s or 20.0
         looks = (second - part * length_s for part in LOOKS_AT)

@@ -1,5 +1,6 @@
 """Where the output of demo and up can't go: a reader that has left, a folder that can't be made."""
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,29 @@ def test_up_ends_with_its_nodes_when_nobody_reads_what_they_say(clip):
     graph.stdout.close()
     assert graph.wait(30) == 0
     assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.parametrize('devices', [['--mic'], ['--source', 'microphone']], ids=' '.join)
+def test_a_demo_without_a_microphone_says_so_once_and_reports_all_the_same(clip, tmp_path, devices):
+    """A device may come back, so the demo goes on; here there is none, whatever the machine has."""
+    hidden = tmp_path / 'hidden' / 'sounddevice.py'
+    hidden.parent.mkdir()
+    hidden.write_text("raise OSError('PortAudio library not found')\n")
+    path = os.pathsep.join([str(hidden.parent), os.environ.get('PYTHONPATH', '')])
+    words = devices if '--source' in devices else ['--source', str(clip), *devices]
+    words = [*words, '--duration', '5', '--quiet', '--output', str(tmp_path / 'pictures')]
+    demo = subprocess.run(
+        [sys.executable, '-m', 'mer_ros.cli.main', 'demo', *words],
+        env={**os.environ, 'ROS_DOMAIN_ID': DOMAIN, 'PYTHONPATH': path},
+        capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert demo.returncode == 1
+    summary = json.loads(demo.stdout.splitlines()[-1])
+    assert summary['audio']['count'] == 0
+    assert (summary['face']['count'] > 0) == ('--mic' in devices)
+    assert demo.stderr.count('PortAudio') == 1, demo.stderr
+    last = demo.stderr.splitlines()[-1]
+    assert last.startswith(('mer: audio_emotion said nothing', 'mer: there was no fused result'))
 
 
 def test_an_output_that_cannot_be_made_is_said_before_anything_starts(clip, capsys):
