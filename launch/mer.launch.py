@@ -97,7 +97,12 @@ def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if given['source']:
         actions.append(node('media_source', given))
     if given['record']:
-        actions.append(ExecuteProcess(cmd=['ros2', 'bag', 'record', '-a', '-o', given['record']]))
+        # The bag's times have to be those of the stamps, or it cannot be replayed by its /clock.
+        # Whether Humble's recorder has the option was not tried.
+        simulated = given['use_sim_time'] == 'true' and not transport.is_humble()
+        clock = ['--use-sim-time'] if simulated else []
+        command = ['ros2', 'bag', 'record', '-a', '-o', given['record'], *clock]
+        actions.append(ExecuteProcess(cmd=command))
     if given['rviz'] == 'true':
         actions.append(view('rviz2', ['-d', str(CONFIG / 'mer.rviz')], given))
     if given['debug'] == 'true':

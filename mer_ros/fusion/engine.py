@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 LATE_LIMIT_S = 10.0
 """Faces further than this from audio that comes at the same time are of another clock, not slow."""
 
+LATE_MEMORY_S = 20.0
+"""For so long faces have to be on time until they are no longer waited for as late ones."""
+
 
 class FusionEngine:
     """Fuses the faces and the voice of one camera and one microphone.
@@ -81,7 +84,7 @@ class FusionEngine:
         self._subjects = Subjects(self._settings)
         self._attributor = Attributor(self._settings)
         self._alone_ns: int | None = None
-        self._late_ns = 0
+        self._late_ns = self._late_seen_ns = 0
 
     def face_ready(self, stamp_ns: int) -> bool:
         """Say whether a face of this stamp can be added without an audio result being amiss.
@@ -152,7 +155,18 @@ class FusionEngine:
         if self._alone_ns is not None and array.stamp_ns < self._alone_ns:
             late = self._alone_ns - array.stamp_ns
             self._late_ns = max(self._late_ns, min(late, _nanoseconds(LATE_LIMIT_S)))
+            self._late_seen_ns = array.stamp_ns
+        elif self._late_ns:
+            self._forget_lateness(array.stamp_ns)
         return [self._fuse(array, self._hearing.audio_for(array.stamp_ns), array.stamp_ns)]
+
+    def _forget_lateness(self, stamp_ns: int) -> None:
+        """Forget that faces came late once they have been on time for long: a stall was all."""
+        behind_ns = (self._hearing.newest_ns or stamp_ns) - stamp_ns
+        if behind_ns > _nanoseconds(self._settings.face_timeout_s):
+            self._late_seen_ns = stamp_ns
+        elif stamp_ns - self._late_seen_ns > _nanoseconds(LATE_MEMORY_S):
+            self._late_ns = 0
 
     def add_envelope(self, features: AudioFeatures) -> None:
         """Take in the envelope of a window of sound.

@@ -57,6 +57,11 @@ class Hearing:
         """How much older than a face sound may be that it goes with."""
         return round(self.settings.audio_timeout_s * NANOSECONDS)
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest audio result."""
+        return self._audio_stream.newest_ns
+
     def clear(self) -> None:
         """Forget everything."""
         self._audio_stream.clear()

@@ -86,7 +86,9 @@ class AudioSource:
             route = find_route(self._node)
             if route is not None and route != self._route:
                 self._follow(route)
-            self._several = self._crowd.complaint(route)
+            several, self._several = self._several, self._crowd.complaint(route)
+            if self._several and self._several != several:
+                self._node.get_logger().warning(self._several)
             self._listen_for_info()
         except AudioMessageError as error:
             problem = str(error)
@@ -248,7 +250,7 @@ class AudioSource:
             if why:
                 yield Finding(Level.WARN, why)
             elif self._several:
-                yield Finding(Level.WARN, self._several)
+                yield Finding(Level.WARN, self._several, logged=True)
             elif off := self._off_pace():
                 yield Finding(Level.WARN, off)
         elif (silence := time.monotonic() - self._started) >= timeout_s:

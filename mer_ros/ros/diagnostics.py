@@ -25,10 +25,14 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be, with what to do about it."""
+    """Something that is not as it should be, with what to do about it.
+
+    logged: whether whoever found it has logged it.
+    """
 
     level: Level
     message: str
+    logged: bool = False
 
 
 def status(

@@ -256,7 +256,7 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
             clock = [Finding(Level.STALE, NO_CLOCK)] if self._clock_stands_still() else []
             running = list(self._while_active(p50))
             # What is an error, or has come to its end, was logged when that happened.
-            warnings = [each for each in running if each.level is Level.WARN]
+            warnings = [each for each in running if each.level is Level.WARN and not each.logged]
             self._announcements.tell(each.message for each in (*clock, *warnings))
             faults = [Finding(Level.WARN, text) for text in self.faults.recent().values()]
             findings += [*clock, *running, *faults]
@@ -273,10 +273,11 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
     def _while_active(self, latency_s: float) -> Iterable[Finding]:
         yield from self.findings()
         if abs(latency_s) > IMPLAUSIBLE_LATENCY_S:
+            side = 'behind' if latency_s > 0 else 'ahead of'
             yield Finding(
                 Level.WARN,
-                f'stamps are {latency_s:.0f} s behind the clock of this node: set use_sim_time '
-                'when a bag is replayed, else synchronise the clocks',
+                f'stamps are {abs(latency_s):.0f} s {side} the clock of this node: set '
+                'use_sim_time when a bag is replayed, else synchronise the clocks',
             )
 
     def _clock_stands_still(self) -> bool:

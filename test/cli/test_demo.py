@@ -230,15 +230,15 @@ def test_a_node_that_dies_ends_up_with_its_name(tmp_path):
     assert 'max_rate must be' in err.splitlines()[-1]
 
 
-def test_a_source_that_cannot_be_opened_ends_up_with_the_cause(tmp_path):
+def test_up_refuses_a_source_that_cannot_be_opened_before_anything_starts(tmp_path):
     path = tmp_path / 'notes.mp4'
     path.write_text('no film')
     graph = mer('up', '--source', path)
     _, err = graph.communicate(timeout=60)
     assert graph.returncode == 1
-    last = err.splitlines()[-1]
-    assert 'is it a whole video or sound file?' in last
-    assert last.startswith('mer: media_source ended with exit code 1: cannot configure: cannot')
+    assert err.startswith(f'mer: cannot open {path}: ')
+    assert 'is it a whole video or sound file?' in err
+    assert err.count('\n') == 1
 
 
 @pytest.mark.parametrize('command', ['demo', 'benchmark graph'])

@@ -256,6 +256,35 @@ def test_faces_that_come_late_are_waited_for_once_that_is_known(
     assert min(array.estimates[0].speaking for array in settled) > 0.5
 
 
+def test_faces_that_were_late_once_are_waited_for_only_for_a_while(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.add_face(talker(0.0))
+    for hop in range(1, 17):
+        engine.add_audio(voice(hop / 2, sharp(SAD)))
+    engine.add_face(talker(0.1))  # what a stalled camera had kept
+    assert engine.late_s == pytest.approx(7.9)
+    for frame in range(1, 800):
+        engine.add_face(talker(8.0 + frame / 20))
+        if frame % 10 == 0:
+            engine.add_audio(voice(8.0 + frame / 20, sharp(SAD)))
+        if frame == 200:
+            assert engine.late_s == pytest.approx(7.9)
+    assert engine.late_s == 0.0
+
+
+def test_faces_that_are_always_late_are_always_waited_for(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.add_face(talker(0.0))
+    late = []
+    for frame in range(1, 1600):
+        if frame % 10 == 0:
+            engine.add_audio(voice(frame / 20, sharp(SAD)))
+        if frame > 60:
+            engine.add_face(talker(frame / 20 - 3.0))
+            late.append(engine.late_s)
+    assert min(late[1:]) > 0.0
+
+
 def test_a_camera_whose_clock_is_ahead_does_not_silence_the_voice(make_engine: MakeEngine) -> None:
     engine = make_engine()
     engine.add_face(talker(60.0))

@@ -66,6 +66,33 @@ def test_what_the_user_chose_on_humble_is_left_alone(given: dict[str, str]) -> N
     assert environment == {'ROS_DISTRO': 'humble', **given}
 
 
+@pytest.mark.parametrize(
+    ('distribution', 'variable'),
+    [
+        ('', transport.PROFILES[0]),
+        ('kilted', transport.PROFILES[0]),
+        ('jazzy', transport.PROFILES[1]),
+    ],
+)
+@pytest.mark.parametrize(
+    'given',
+    [
+        {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'},
+        {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'localhost', transport.VARIABLE: transport.VALUE},
+        {'ROS_LOCALHOST_ONLY': '1'},
+    ],
+)
+def test_within_the_host_the_profile_is_what_is_read(
+    distribution: str, variable: str, given: dict[str, str]
+) -> None:
+    environment = {'ROS_DISTRO': distribution, **given}
+    (name, path) = next(iter(transport.prepare(environment).items()))
+    assert name == variable
+    assert path.endswith('.xml')
+    assert transport.setting(environment) == (name, path)
+    assert transport.prepare({'ROS_DISTRO': distribution, **given, variable: 'mine.xml'}) == {}
+
+
 def test_the_mend_of_lost_images_is_the_one_for_the_distribution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
