@@ -165,9 +165,11 @@ class ParameterTable:
         except FusionError as error:
             raise FusionError(f'{path}: {error}') from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            mend = (
+                'reinstall the package' if path == EMBEDDED else 'take it away for the embedded one'
+            )
             raise FusionError(
-                f'{path}: no fusion parameters ({error}): reinstall the package or run '
-                'training/fusion.py'
+                f'{path}: no fusion parameters ({error}): {mend}, or run training/fusion.py'
             ) from error
         return cls(entries)
 

@@ -23,6 +23,9 @@ GOES_ON_S = 8.0
 LATELY_S = 10.0
 """Quantiles are of this long: 20 results of the audio node."""
 
+_NUMBER = re.compile(r'\b\d+(\.\d+)?\b')
+"""By itself: those in the names of topics tell them apart."""
+
 
 class Logger(Protocol):
     """The part of rclpy's logger that is needed here."""
@@ -159,7 +162,7 @@ class Announcements:
         """Take what is wrong now; to be called about once a second."""
         now = self._now()
         for message in messages:
-            key = re.sub(r'[0-9.]+', '', message)  # how long it has been so is no news
+            key = _NUMBER.sub('', message)  # how long it has been so is no news
             first, _ = self._seen.get(key, (now, now))
             self._seen[key] = (first, now)
             if key not in self._logged and now - first >= GOES_ON_S:

@@ -132,5 +132,5 @@ def test_a_number_that_makes_no_sense_is_told_with_file_and_pair(tmp_path: Path)
 
 
 def test_a_missing_table_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FusionError, match=r'training/fusion\.py'):
+    with pytest.raises(FusionError, match=r'take it away .*, or run training/fusion\.py'):
         ParameterTable.read(tmp_path / 'none.json')

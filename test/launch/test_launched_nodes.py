@@ -151,8 +151,25 @@ def test_a_parameter_file_that_is_not_there_is_refused_and_a_home_is_found(
         launched('mer.launch.py', params_file='~/mine.yaml')
     (tmp_path / 'mine.yaml').write_text('/**: {ros__parameters: {input_timeout: 5.0}}')
     made = launched('mer.launch.py', params_file='~/mine.yaml', record='~/bag')
-    assert made[-1]['cmd'][-1] == f'{tmp_path}/bag'
+    assert f'{tmp_path}/bag' in made[-1]['cmd']
     assert made[1]['parameters'][0] == f'{tmp_path}/mine.yaml'
+
+
+@pytest.mark.parametrize(
+    ('distribution', 'given', 'simulated'),
+    [('jazzy', 'true', True), ('jazzy', '', False), ('', 'true', True), ('humble', 'true', False)],
+)
+def test_a_bag_of_simulated_time_has_its_times(
+    launched: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    distribution: str,
+    given: str,
+    simulated: bool,
+) -> None:
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    command = launched('mer.launch.py', use_sim_time=given, record='bag')[-1]['cmd']
+    assert command[:6] == ['ros2', 'bag', 'record', '-a', '-o', 'bag']
+    assert ('--use-sim-time' in command) is simulated
 
 
 @pytest.mark.parametrize('namespace', ['', 'robot', '/robot/'])

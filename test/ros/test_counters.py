@@ -168,3 +168,13 @@ def test_what_goes_on_being_wrong_is_logged_once_and_again_after_a_good_while() 
     run(GOOD_AGAIN_S + 2.0, False)
     run(30.0, True)
     assert len(log.lines) == 2
+
+
+def test_two_topics_whose_names_differ_by_a_number_are_two_things() -> None:
+    clock, log = Clock(), Log()
+    announcements = Announcements(log, clock)
+    for _ in range(round(GOES_ON_S) + 1):
+        silence = clock.now - 100.0
+        announcements.tell(f'no image on /camera_{n} for {silence:.1f} s' for n in (1, 2))
+        clock.now += 1.0
+    assert len(log.lines) == 2

@@ -211,11 +211,14 @@ def test_without_images_diagnostics_say_why(graph: Any) -> None:
     values = graph.diagnosis(lambda status, _: status.level == b'\x01', 'silence')
     assert f'no image on {graph.namespace}/image_raw for ' in values['message']
     assert 'publishers: 0' in values['message']
+    drawn = graph.publisher(Image, 'emotion/debug_image', qos_profile_sensor_data)
     elsewhere = graph.publisher(Image, 'camera/image', qos_profile_sensor_data)
-    graph.diagnosis(
+    values = graph.diagnosis(
         lambda status, _: f'{graph.namespace}/camera/image: remap' in status.message,
         'images on another topic',
     )
+    assert 'debug_image' not in values['message']
+    graph.probe.destroy_publisher(drawn)
     graph.probe.destroy_publisher(elsewhere)
     slow = graph.publisher(Image, 'image_raw', qos_profile_sensor_data)
     graph.diagnosis(lambda status, _: 'publishers: 1' in status.message, 'a silent publisher')
