@@ -1,8 +1,9 @@
 """Image messages to pixels and back.
 
 cv_bridge converts where it is installed, else OpenCV with the same formulas: both give the same
-pixels. What a message claims is checked first, since either would read past a short buffer or
-give up without a word of use.
+pixels. Images of 16 bits never go through it: it takes all of them as used, and cameras use 10, 12
+or 14, learned from the images (bit_depth.py). What a message claims is checked first, since either
+would read past a short buffer or give up without a word of use.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from mer_ros.ros.bit_depth import BitDepths
 from mer_ros.ros.errors import ImageError
 
 Pixels = NDArray[np.uint8]
@@ -98,18 +100,25 @@ def _find_bridge() -> tuple[Any | None, str]:
 
 BRIDGE, BRIDGE_PROBLEM = _find_bridge()
 
+BIT_DEPTHS = BitDepths()
+"""Of the cameras that this process sees, whichever of its nodes looks."""
 
-def to_bgr(message: Image | CompressedImage) -> Pixels:
+
+def to_bgr(message: Image | CompressedImage, depths: BitDepths = BIT_DEPTHS) -> Pixels:
     """Return (height, width, 3) uint8 pixels, blue first.
 
     A bgr8 image is a view of the message's data, not a copy.
+
+    Args:
+        message: the image.
+        depths: what is known of the bits that images of 16 bits use; learns from this one.
 
     Raises:
         ImageError: the message is no such image, and why.
     """
     if isinstance(message, CompressedImage):
-        return decode(np.frombuffer(message.data, np.uint8))
-    return _convert(message, *_checked(message))
+        return decode(np.frombuffer(message.data, np.uint8), message.header.frame_id, depths)
+    return _convert(message, *_checked(message), depths)
 
 
 def _checked(message: Image) -> tuple[str, Encoding]:
@@ -156,38 +165,38 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def _convert(message: Image, name: str, encoding: Encoding) -> Pixels:
+def _convert(message: Image, name: str, encoding: Encoding, depths: BitDepths) -> Pixels:
     # cv_bridge's Python part shears rows whose padding is no whole number of pixels, and fails
     # to swap bytes with NumPy 2.
-    pixel_bytes = encoding.channels * encoding.bits // 8
-    fit_for_bridge = message.step % pixel_bytes == 0 and not message.is_bigendian
-    if BRIDGE is not None and fit_for_bridge:
+    fit_for_bridge = message.step % encoding.channels == 0 and not message.is_bigendian
+    if BRIDGE is not None and encoding.bits == 8 and fit_for_bridge:
         message.encoding = encoding.bridge or name
         try:
             return np.asarray(BRIDGE.imgmsg_to_cv2(message, 'bgr8'), np.uint8)
         finally:
             message.encoding = name
-    return convert(message, encoding)
+    return convert(message, encoding, depths)
 
 
-def convert(message: Image, encoding: Encoding) -> Pixels:
+def convert(message: Image, encoding: Encoding, depths: BitDepths = BIT_DEPTHS) -> Pixels:
     """Return the pixels of a checked message without cv_bridge."""
     width, height, step = int(message.width), int(message.height), int(message.step)
     order = '>' if message.is_bigendian else '<'
     dtype = np.dtype(f'{order}u{encoding.bits // 8}')
     flat = np.frombuffer(message.data, dtype, count=step * height // dtype.itemsize)
     rows = flat.reshape(height, step // dtype.itemsize)[:, : width * encoding.channels]
+    if encoding.bits == 16:
+        wide = rows.astype(np.uint16, copy=False)
+        rows = depths.to_8_bits(wide, encoding.channels, message.header.frame_id, message.encoding)
     shape = (height, width) if encoding.channels == 1 else (height, width, encoding.channels)
-    pixels: NDArray[Any] = rows.astype(dtype.newbyteorder('='), copy=False).reshape(shape)
+    pixels: NDArray[Any] = rows.reshape(shape)
     if encoding.code is not None:
         pixels = cv2.cvtColor(np.ascontiguousarray(pixels), encoding.code)
-    if encoding.bits == 16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=255.0 / 65535.0)
     return np.asarray(pixels, np.uint8)
 
 
-def decode(data: Pixels) -> Pixels:
-    """Return (height, width, 3) uint8 bgr of a JPEG or PNG file's bytes.
+def decode(data: Pixels, camera: str = '', depths: BitDepths = BIT_DEPTHS) -> Pixels:
+    """Return (height, width, 3) uint8 bgr of a JPEG or PNG file's bytes; PNG of 16 bits as well.
 
     Raises:
         ImageError: it is neither, damaged, or too large.
@@ -210,11 +219,15 @@ def decode(data: Pixels) -> Pixels:
         )
     check_size(*size)
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        # Any depth, or PNG of 16 bits would lose the lower eight.
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
         raise ImageError(f'compressed image is damaged: {error.err}', 'damaged_image') from error
     if pixels is None:
         raise ImageError('compressed image is damaged', 'damaged_image')
+    if pixels.dtype == np.uint16:
+        wide = np.asarray(pixels, np.uint16).reshape(len(pixels), -1)
+        pixels = depths.to_8_bits(wide, 3, camera, 'compressed').reshape(pixels.shape)
     return np.asarray(pixels, np.uint8)
 
 
