@@ -6,6 +6,7 @@ import numpy as np
 
 from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
 from mer_ros.audio.conditioning import HighPass
+from mer_ros.audio.repeats import Repeats
 from mer_ros.audio.resampling import Resampler
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import NS, Continuity, Placement, Timeline
@@ -22,7 +23,7 @@ class Intake:
     """Places each chunk on the time line and feeds its sound to a buffer.
 
     A gap or a jump ends the resampler's and the filter's past as well, so that nothing from
-    before it is smeared into the sound after it.
+    before it is smeared into the sound after it. A stamped chunk that comes again is left out.
 
     Args:
         buffer: where the sound goes.
@@ -33,6 +34,7 @@ class Intake:
         self._buffer = buffer
         self._settings = settings
         self._timeline = Timeline()
+        self._repeats = Repeats()
         self._high_pass = HighPass(settings.high_pass_hz, settings.remove_dc)
         self._resampler: Resampler | None = None
         self._origin_ns = 0
@@ -41,6 +43,7 @@ class Intake:
     def reset(self) -> None:
         """Forget the stream; the next chunk starts one."""
         self._timeline.reset()
+        self._repeats.reset()
         self._high_pass.reset()
         self._resampler = None
 
@@ -51,6 +54,8 @@ class Intake:
             AudioError: it lacks the channel that is set.
         """
         mono = self._mono(chunk)
+        if chunk.stamped and self._repeats.has(chunk.stamp_ns, mono, chunk.sample_rate):
+            return Placement(chunk.stamp_ns, Continuity.REPEATED)
         settings = self._settings
         tolerance = settings.reanchor_s if chunk.stamped else settings.reanchor_unstamped_s
         placement = self._timeline.place(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from mer_ros.audio.classification import AudioClassifier
 from mer_ros.audio.conditioning import normalise, reduce_noise
 from mer_ros.audio.feature_record import AudioFeatures
 from mer_ros.audio.features import extract
+from mer_ros.audio.health import COUNTED, AudioHealth
 from mer_ros.audio.intake import Intake
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity, Placement
@@ -30,47 +31,6 @@ from mer_ros.emotions import COUNT, valence_arousal
 from mer_ros.estimates import Estimate, EstimateArray, Modality
 
 SUBJECT = 'audio'
-
-
-@dataclass(frozen=True)
-class AudioHealth:
-    """Counts since the pipeline was made, for diagnostics.
-
-    Attributes:
-        chunks: accepted.
-        samples: accepted, of each channel, at the source's rate.
-        refused: chunks the pipeline could not use.
-        repaired: samples that were not finite and were replaced by zero.
-        gaps: stamps that were suddenly far ahead.
-        backward: stamps that were suddenly behind.
-        drifts: re-anchors that windows go on over; a lost chunk is one.
-        rate_changes: of the sample rate.
-        dropped: 16 kHz samples lost because nothing popped them in time.
-        buffered: 16 kHz samples in the buffer now.
-        windows: popped.
-        skipped: windows passed over for a later one.
-    """
-
-    chunks: int = 0
-    samples: int = 0
-    refused: int = 0
-    repaired: int = 0
-    gaps: int = 0
-    backward: int = 0
-    drifts: int = 0
-    rate_changes: int = 0
-    dropped: int = 0
-    buffered: int = 0
-    windows: int = 0
-    skipped: int = 0
-
-
-_COUNTED = {
-    Continuity.GAP: 'gaps',
-    Continuity.BACKWARD: 'backward',
-    Continuity.DRIFT: 'drifts',
-    Continuity.RATE: 'rate_changes',
-}
 
 
 class AudioPipeline:
@@ -162,12 +122,13 @@ class AudioPipeline:
             except AudioError:
                 self._counts['refused'] += 1
                 raise
-            self._counts['chunks'] += 1
-            self._counts['samples'] += chunk.samples.shape[0]
-            self._counts['repaired'] += chunk.repaired
-            if placement.continuity in _COUNTED:
-                self._counts[_COUNTED[placement.continuity]] += 1
-            self._frame_id = chunk.frame_id
+            if placement.continuity in COUNTED:
+                self._counts[COUNTED[placement.continuity]] += 1
+            if placement.continuity is not Continuity.REPEATED:
+                self._counts['chunks'] += 1
+                self._counts['samples'] += chunk.samples.shape[0]
+                self._counts['repaired'] += chunk.repaired
+                self._frame_id = chunk.frame_id
             return placement
 
     def pop(self, latest: bool = False, waiting: int = 1) -> Window | None:

@@ -39,6 +39,8 @@ class Continuity(Enum):
     """The stamp is far behind: time jumped, for example a bag that loops."""
     RATE = 'rate'
     """The sample rate changed."""
+    REPEATED = 'repeated'
+    """It had come already, and was left out."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Placement:
             'no bag was looped, see that one clock stamps the audio',
             Continuity.RATE: 'audio sample rate changed: windows start anew; keep to one rate, and '
             'to one publisher of the audio',
+            Continuity.REPEATED: 'audio comes twice, with the same stamps: heard once; find what '
+            'publishes it again, a second relay or a bag that holds it double',
         }[self.continuity]
 
 

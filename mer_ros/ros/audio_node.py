@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mer_ros.audio.chunk import AudioChunk
-from mer_ros.audio.pipeline import AudioHealth, AudioPipeline
+from mer_ros.audio.health import AudioHealth
+from mer_ros.audio.pipeline import AudioPipeline
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import Continuity
 from mer_ros.audio.windows import Window
@@ -160,11 +161,12 @@ class AudioEmotion(EmotionNode):
             self.faults.note(
                 'not_finite', f'{chunk.repaired} audio samples are not finite: silence instead'
             )
-        self._arrivals.add(chunk.seconds)
         placement = self._pipeline.push(chunk)
         if placement.continuity not in UNREMARKABLE:
             self.faults.note(f'audio_{placement.continuity.value}', placement.describe())
-        self._worker.put(True)
+        if placement.continuity is not Continuity.REPEATED:
+            self._arrivals.add(chunk.seconds)
+            self._worker.put(True)
 
     def _next(self, pipeline: AudioPipeline) -> Window | None:
         """Return the oldest window of those that came at once; older ones are too late."""
