@@ -15,6 +15,9 @@ TARGET_RATE = 16_000
 MIN_RATE = 4_000
 MAX_RATE = 192_000
 MAX_CHANNELS = 64
+FULL_SCALE = 0.9995
+"""Amplitude from which a 16-bit sample counts as clipped: the top 16 of 32,768 steps."""
+
 MAX_SECONDS = 60.0
 """A longer chunk is a publisher's mistake, and would need memory without bound."""
 
@@ -34,6 +37,7 @@ class AudioChunk:
         frame_id: of the header it came with.
         stamped: False where the stamp is the time of arrival, which jitters more.
         repaired: samples that were not finite and were replaced by zero.
+        full_scale: amplitude from which a sample counts as clipped.
     """
 
     stamp_ns: int
@@ -42,6 +46,7 @@ class AudioChunk:
     frame_id: str = ''
     stamped: bool = True
     repaired: int = 0
+    full_scale: float = FULL_SCALE
 
     def __post_init__(self) -> None:
         """Refuse what no later step could use.

@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mer_ros.audio.chunk import AudioChunk, AudioError, check_format
+from mer_ros.audio.chunk import FULL_SCALE, AudioChunk, AudioError, check_format
 
 _FLOAT_LIMIT = 100.0
 """A float sample beyond this is an integer that was never scaled to [-1, 1]."""
@@ -47,6 +47,9 @@ _SCALE = {
     PortAudioFormat.INT8: (2.0**-7, 0.0),
     PortAudioFormat.UINT8: (2.0**-7, 128.0),
 }
+
+_FULL_SCALE = dict.fromkeys((PortAudioFormat.INT8, PortAudioFormat.UINT8), 127 / 128)
+"""Of 8 bits the highest value lies below the 16-bit one."""
 
 
 def portaudio_format(code: int) -> PortAudioFormat:
@@ -214,7 +217,13 @@ def decode_array(
     repaired = _repair(samples) if sample_format is PortAudioFormat.FLOAT32 else 0
     np.clip(samples, -1.0, 1.0, out=samples)
     return AudioChunk(
-        stamp_ns, samples.reshape(-1, channels), sample_rate, frame_id, stamped, repaired
+        stamp_ns,
+        samples.reshape(-1, channels),
+        sample_rate,
+        frame_id,
+        stamped,
+        repaired,
+        _FULL_SCALE.get(sample_format, FULL_SCALE),
     )
 
 

@@ -15,9 +15,6 @@ from mer_ros.audio.windows import SAMPLE_NS, WindowBuffer
 _RATIO_NS = 1_000_000
 """Times of a resampler whose ratio is not exact are corrected when they are off by this."""
 
-FULL_SCALE = 0.9995
-"""Amplitude from which a sample counts as clipped: the top 16 of 32,768 steps."""
-
 
 class Intake:
     """Places each chunk on the time line and feeds its sound to a buffer.
@@ -78,7 +75,7 @@ class Intake:
         stamp_ns = self._origin_ns + resampler.emitted * SAMPLE_NS
         # In a mean one channel at full scale spoils the sample; one that is not heard does not.
         heard = chunk.samples if settings.channel < 0 else mono[:, None]
-        clipping = float(np.mean(np.abs(heard).max(axis=1) >= FULL_SCALE))
+        clipping = float(np.mean(np.abs(heard).max(axis=1) >= chunk.full_scale))
         self._feed(resampler.push(mono), stamp_ns, kind, clipping)
         return placement
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mer_ros.audio.chunk import AudioChunk
+from mer_ros.audio.decoding import PortAudioFormat, decode_array
 from mer_ros.audio.intake import Intake
 from mer_ros.audio.settings import AudioSettings
 from mer_ros.audio.timeline import NS, Continuity
@@ -17,6 +18,26 @@ def test_clipping_is_that_of_the_channel_that_is_heard(channel, clipping):
     sound = np.tile(np.float32([0.1, 1.0]), (16_640, 1))
     Intake(buffer, settings).push(AudioChunk(0, sound, 16_000))
     assert buffer.pop().clipping == pytest.approx(clipping)
+
+
+@pytest.mark.parametrize(
+    ('code', 'value', 'clipping'),
+    [
+        (PortAudioFormat.UINT8, 255, 1.0),
+        (PortAudioFormat.UINT8, 0, 1.0),
+        (PortAudioFormat.UINT8, 253, 0.0),
+        (PortAudioFormat.INT8, 127, 1.0),
+        (PortAudioFormat.INT8, -128, 1.0),
+        (PortAudioFormat.INT8, 125, 0.0),
+        (PortAudioFormat.INT16, 32_767, 1.0),
+        (PortAudioFormat.INT16, 32_512, 0.0),
+    ],
+)
+def test_the_highest_and_the_lowest_value_of_a_format_are_clipped(code, value, clipping):
+    buffer = WindowBuffer()
+    values = np.full(16_640, value, np.int64)
+    Intake(buffer, AudioSettings()).push(decode_array(values, code, 1, 16_000, 0))
+    assert buffer.pop().clipping == clipping
 
 
 def test_a_late_stamp_costs_no_sound_that_waits():
