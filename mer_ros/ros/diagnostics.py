@@ -38,7 +38,7 @@ class Finding:
 def status(
     name: str, findings: Iterable[Finding], fine: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:
-    """Return a status: the worst level and every message, or ``fine`` when there is none.
+    """Return a status: the worst level and each message once, or ``fine`` when there is none.
 
     Args:
         name: of the status.
@@ -51,7 +51,7 @@ def status(
     return DiagnosticStatus(
         level=bytes([level]),
         name=name,
-        message='; '.join(finding.message for finding in ordered) or fine,
+        message='; '.join(dict.fromkeys(finding.message for finding in ordered)) or fine,
         hardware_id=HARDWARE_ID,
         values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
     )
