@@ -38,6 +38,8 @@ class AudioChunk:
         stamped: False where the stamp is the time of arrival, which jitters more.
         repaired: samples that were not finite and were replaced by zero.
         full_scale: amplitude from which a sample counts as clipped.
+        like_mp3: whether the bytes it was made of are one MP3 frame, as those of loud sound once in
+            a while are too.
     """
 
     stamp_ns: int
@@ -47,6 +49,7 @@ class AudioChunk:
     stamped: bool = True
     repaired: int = 0
     full_scale: float = FULL_SCALE
+    like_mp3: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no later step could use.

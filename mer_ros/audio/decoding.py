@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mer_ros.audio import mp3
 from mer_ros.audio.chunk import FULL_SCALE, AudioChunk, AudioError, check_format
 
 _FLOAT_LIMIT = 100.0
@@ -104,7 +105,8 @@ def decode_s16le(
         stamp_ns: time of the first sample.
         frame_id: of the header.
         stamped: False where the stamp is the time of arrival.
-        coding_format: of ``AudioInfo``; without one, data that is whole MP3 frames is refused.
+        coding_format: of ``AudioInfo``; without one, data that is MP3 frames is refused, and a
+            single frame that could be samples as well is noted (``AudioChunk.like_mp3``).
         sample_format: of ``AudioInfo``.
 
     Raises:
@@ -119,8 +121,9 @@ def decode_s16le(
         else np.asarray(data, np.uint8).reshape(-1)
     )
     frame = 2 * channels
-    if not coding_format and looks_like_mp3(octets):
-        raise AudioError('audio is MP3, the default of audio_capture; start it with `format:=wave`')
+    mp3_frames = 0 if coding_format else mp3.frames(octets)
+    if mp3_frames >= mp3.SURE or (mp3_frames and octets.size % frame):
+        raise AudioError(mp3.IS_MP3)
     octets = without_wav_header(octets, channels, sample_rate)
     if octets.size % frame:
         raise AudioError(
@@ -129,7 +132,14 @@ def decode_s16le(
         )
     samples = np.ascontiguousarray(octets).view('<i2').astype(np.float32)
     samples *= np.float32(2.0**-15)
-    return AudioChunk(stamp_ns, samples.reshape(-1, channels), sample_rate, frame_id, stamped)
+    return AudioChunk(
+        stamp_ns,
+        samples.reshape(-1, channels),
+        sample_rate,
+        frame_id,
+        stamped,
+        like_mp3=mp3_frames > 0,
+    )
 
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
@@ -243,40 +253,3 @@ def _repair(samples: NDArray[np.float32]) -> int:
             f'float audio samples reach {peak:.0f}; scale them to [-1, 1] at the source'
         )
     return repaired
-
-
-_MP3_BITRATES = {
-    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_MP3_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-
-
-def looks_like_mp3(octets: NDArray[np.uint8]) -> bool:
-    """Tell whether the bytes start with an ID3 tag or are whole MPEG layer III frames.
-
-    A frame header alone is also a plausible pair of samples, so what follows the frame must be
-    another header, or the end.
-    """
-    if octets.size >= 10 and octets[:3].tobytes() == b'ID3':
-        return True
-    length = _mp3_frame_length(octets)
-    if not length:
-        return False
-    return length == octets.size or _mp3_frame_length(octets[length:]) > 0
-
-
-def _mp3_frame_length(octets: NDArray[np.uint8]) -> int:
-    """Return the length of the frame that the header declares; 0 where there is none."""
-    if octets.size < 4:
-        return 0
-    first, second, third = (int(octet) for octet in octets[:3])
-    version, layer = (second >> 3) & 3, (second >> 1) & 3
-    bitrate, rate = third >> 4, (third >> 2) & 3
-    if first != 0xFF or second >> 5 != 7 or layer != 1 or version == 1:
-        return 0
-    if bitrate in (0, 15) or rate == 3:
-        return 0
-    kbps = _MP3_BITRATES[3 if version == 3 else 2][bitrate]
-    blocks = 144_000 if version == 3 else 72_000
-    return blocks * kbps // _MP3_RATES[version][rate] + ((third >> 1) & 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mer_ros.audio import mp3
 from mer_ros.audio.chunk import AudioChunk, AudioError, Samples
 from mer_ros.audio.conditioning import HighPass
 from mer_ros.audio.repeats import Repeats
@@ -32,6 +33,7 @@ class Intake:
         self._settings = settings
         self._timeline = Timeline()
         self._repeats = Repeats()
+        self._like_mp3 = 0
         self._high_pass = HighPass(settings.high_pass_hz, settings.remove_dc)
         self._resampler: Resampler | None = None
         self._origin_ns = 0
@@ -41,6 +43,7 @@ class Intake:
         """Forget the stream; the next chunk starts one."""
         self._timeline.reset()
         self._repeats.reset()
+        self._like_mp3 = 0
         self._high_pass.reset()
         self._resampler = None
 
@@ -48,8 +51,9 @@ class Intake:
         """Take a chunk and return where it lies.
 
         Raises:
-            AudioError: it lacks the channel that is set.
+            AudioError: it lacks the channel that is set, or is one of several MP3 frames.
         """
+        self._refuse_mp3(chunk)
         mono = self._mono(chunk)
         if chunk.stamped and self._repeats.has(chunk.stamp_ns, mono, chunk.sample_rate):
             return Placement(chunk.stamp_ns, Continuity.REPEATED)
@@ -90,6 +94,11 @@ class Intake:
         self, samples: Samples, stamp_ns: int, continuity: Continuity, clipping: float
     ) -> None:
         self._buffer.push(self._high_pass.push(samples), stamp_ns, continuity, clipping)
+
+    def _refuse_mp3(self, chunk: AudioChunk) -> None:
+        self._like_mp3 = self._like_mp3 + 1 if chunk.like_mp3 else 0
+        if self._like_mp3 >= mp3.CHUNKS:
+            raise AudioError(mp3.IS_MP3)
 
     def _mono(self, chunk: AudioChunk) -> Samples:
         channels = chunk.samples.shape[1]

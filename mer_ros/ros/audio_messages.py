@@ -15,6 +15,7 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
+from mer_ros.audio import mp3
 from mer_ros.audio.chunk import AudioChunk, AudioError, check_format
 from mer_ros.audio.decoding import (
     FIELDS,
@@ -247,7 +248,7 @@ def to_chunk(message: Any, type_name: str, audio_format: Format, now_ns: int) ->
         raise AudioMessageError(
             'audio message without data: see that the source is running', 'empty_audio'
         )
-    if octets.size % frame:
+    if octets.size % frame and not mp3.frames(octets):  # of which decoding knows more to say
         raise AudioMessageError(
             f'{octets.size} bytes are no whole number of {audio_format.channels}-channel 16-bit '
             'samples: set channels as the source has it, and format:=wave',

@@ -48,7 +48,8 @@ def test_a_sample_format_other_than_s16le_is_refused():
 
 
 @pytest.mark.parametrize(
-    'data', [MP3_FRAME, MP3_FRAME + MP3_HEADER + bytes(100), b'ID3' + bytes(61)]
+    'data',
+    [MP3_FRAME, MP3_FRAME + MP3_HEADER + bytes(100), b'ID3\x04\0\0\0\0\x02\x01' + bytes(54)],
 )
 def test_mp3_without_audio_info_is_recognised(data):
     with pytest.raises(AudioError, match='format:=wave'):
@@ -58,6 +59,14 @@ def test_mp3_without_audio_info_is_recognised(data):
 def test_loud_sound_that_begins_like_an_mp3_header_is_sound():
     data = MP3_HEADER + np.arange(400, dtype='<i2').tobytes()
     assert len(decode_s16le(data, 1, 16_000, 0).samples) == len(data) // 2
+
+
+def test_one_chunk_as_long_as_the_mp3_frame_that_it_begins_like_is_sound_and_noted():
+    data = bytes([0xFF, 0xFB, 0xE4, 0x00]) + bytes(956)  # 320 kbit/s, 48 kHz; or 10 ms of samples
+    chunk = decode_s16le(data, 1, 48_000, 0)
+    assert len(chunk.samples) == 480
+    assert chunk.like_mp3
+    assert not decode_s16le(data, 1, 48_000, 0, coding_format='wave').like_mp3
 
 
 def test_what_audio_info_calls_wave_is_taken_for_wave():

@@ -166,6 +166,40 @@ def test_stamps_that_jump_back_start_the_windows_anew(graph: Any) -> None:
     assert graph.logged('audio stamps jumped back')
 
 
+def test_sound_that_comes_twice_is_heard_once_and_told_once(graph: Any) -> None:
+    inform(graph, info())
+    microphone = Microphone(graph, AudioDataStamped, 'audio_stamped')
+    _, results, _ = start(graph)
+    microphone.connect()
+    noise = np.random.default_rng(0).normal(0.0, 3000.0, (20, 1600)).astype('<i2')
+    for index, chunk in enumerate(noise):
+        message = stamped(chunk, START + index * NS // 10)
+        microphone.publisher.publish(message)
+        microphone.publisher.publish(message)
+        if index % 5 == 4:  # inference is latest-only: each window alone
+            graph.wait(lambda n=index // 5: len(results) == n, f'{index // 5} windows')
+    stamps = [from_time(each.header.stamp) for each in results]
+    assert np.diff(stamps) == pytest.approx(np.full(2, NS // 2), abs=1e3)
+    values = graph.diagnosis(
+        lambda status, values: values.get('repeated') == '20' and 'twice' in status.message, 'it'
+    )
+    assert values['chunks'] == '20'
+    assert len(graph.logged('audio comes twice')) == 1
+
+
+def test_mp3_that_no_audio_info_names_is_told_as_mp3(graph: Any) -> None:
+    microphone = Microphone(graph, AudioDataStamped, 'audio_stamped')
+    start(graph)
+    microphone.connect()
+    for size in (418, 418, 417, 418, 418):  # frames of 44.1 kHz, 128 kbit/s
+        header = bytes([0xFF, 0xFB, 0x92 if size == 418 else 0x90, 0])
+        microphone.publisher.publish(stamped(header + bytes(size - 4), microphone.stamp_ns))
+        microphone.stamp_ns += 26_122_449
+    values = graph.diagnosis(lambda _, values: values.get('fault.audio') == '3', 'three faults')
+    assert values['message'].count('audio is MP3') == 1
+    assert 'fault.odd_audio' not in values
+
+
 def test_mp3_is_refused_with_what_to_set(graph: Any) -> None:
     publisher = inform(graph, info(coding='mp3'))
     microphone = Microphone(graph, AudioDataStamped, 'audio_stamped')
@@ -173,9 +207,15 @@ def test_mp3_is_refused_with_what_to_set(graph: Any) -> None:
     microphone.connect()
     microphone.say(sound(0.3), 16000)
     values = graph.diagnosis(
-        lambda status, _: status.level == b'\x02' and 'mp3' in status.message, 'mp3'
+        lambda status, values: (
+            status.level == b'\x02'
+            and 'mp3' in status.message
+            and values.get('fault.audio_format') == '3'
+        ),
+        'mp3',
     )
     assert 'format:=wave' in values['message']
+    assert values['message'].count('audio is mp3') == 1
     publisher.publish(info())
     microphone.say(sound(1.2), 16000)
     graph.wait(lambda: results, 'a window of sound as wave')
