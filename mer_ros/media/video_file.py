@@ -18,6 +18,11 @@ from mer_ros.media.audio_track import BlockCutter
 from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, VideoFrame
 
 DEFAULT_RATE = 16_000
+ANY_WORDS: dict[str, Any] = (
+    {'metadata_errors': 'replace'} if int(av.__version__.split('.')[0]) < 19 else {}
+)
+"""Titles in no known encoding are no reason to refuse a file; PyAV 19 asks no more."""
+
 _SLACK_S = 2.0
 """Tracks may run on a little after the declared duration, and have small holes after it."""
 
@@ -137,7 +142,7 @@ class VideoFileSource:
             raise MediaError(f'there is no file {self.name}')
         try:
             # The whole path: FFmpeg takes what stands before a colon for a protocol.
-            return av.open(str(self._path.resolve()), metadata_errors='replace')
+            return av.open(str(self._path.resolve()), **ANY_WORDS)
         except (av.error.FFmpegError, ValueError) as error:
             reason = getattr(error, 'strerror', None) or error
             raise MediaError(

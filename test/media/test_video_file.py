@@ -195,7 +195,9 @@ def test_rotation_and_mirroring_are_honoured(tmp_path, matrix, corner):
 
 
 @pytest.mark.parametrize(
-    'content', [b'', b'not a film', bytes(5_000), b'\x00\x00\x00\x18ftypmp42' + bytes(100)]
+    'content',
+    [b'', b'not a film', bytes(5_000), b'\x00\x00\x00\x18ftypmp42' + bytes(100)],
+    ids=['empty', 'text', 'zeros', 'a header'],
 )
 def test_what_is_no_media_file_is_refused(tmp_path, content):
     path = tmp_path / 'broken.mp4'
