@@ -14,8 +14,7 @@ from mer_ros.ros import backends, images, qos
 from mer_ros.ros.conversions import embeddings_to_message, from_time, to_message
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
-from mer_ros.ros.image_input import image_input
-from mer_ros.ros.inputs import Input
+from mer_ros.ros.image_input import ImageInput, image_input
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pacing import Pacer
 from mer_ros.ros.parameter_spec import Values
@@ -34,7 +33,7 @@ class FaceEmotion(EmotionNode):
         self._pipeline: FacePipeline | None = None
         self._publisher: Any = None
         self._embeddings: Any = None
-        self._input: Input | None = None
+        self._input: ImageInput | None = None
         self._worker: Worker[tuple[Any, int]] | None = None
         self._pacer = Pacer()
         self._processed = Rate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from rclpy.node import Node
@@ -87,7 +87,8 @@ class Monitor:
             return f'{text}; publishers: 0{self._elsewhere()}'
         types = {publisher.topic_type for publisher in publishers}
         if self._type not in types:
-            return f'{text}; it carries {", ".join(sorted(types))} and not {self._type}'
+            text = f'{text}; it carries {", ".join(sorted(types))} and not {self._type}'
+            return f'{text}{self._instead(types)}'
         if self._reliable and not any(_reliable(publisher) for publisher in publishers):
             return f'{text}; its publishers offer best effort only: {self._mend}'
         return f'{text}; publishers: {len(publishers)}{self._lost()}'
@@ -106,6 +107,11 @@ class Monitor:
         return f', {lost} lost on the way: {loss_mend()}' if lost else ''
 
     def _elsewhere(self) -> str:
+        """Return where what is wanted comes, and how to get it; nobody publishes here."""
+        return ''
+
+    def _instead(self, types: Collection[str]) -> str:
+        """Return how to take what comes here, which is of other types."""
         return ''
 
     def _on_incompatible(self, event: Any) -> None:
@@ -163,17 +169,21 @@ class Input(Monitor):
 
     def _elsewhere(self) -> str:
         """Return where messages of this type are published instead."""
-        names = [
+        names = self.topics_of(self._type)
+        if not names:
+            return ''
+        return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
+
+    def topics_of(self, wanted: str) -> list[str]:
+        """Return the other topics on which another node publishes messages of a type."""
+        return [
             name
             for name, types in self._node.get_topic_names_and_types()
-            if self._type in types
+            if wanted in types
             and name != self.topic
             and not name.endswith(DEBUG_IMAGE)
             and self._others_publish(name)
         ]
-        if not names:
-            return ''
-        return f'; {self._type} comes on {", ".join(names[:SUGGESTIONS])}: remap to it'
 
     def _others_publish(self, name: str) -> bool:
         """Say whether another node does: the debug image is no input of who draws it."""
