@@ -15,6 +15,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from mer_ros.media.audio_track import BlockCutter
+from mer_ros.media.seam import Seam
 from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, VideoFrame
 
 DEFAULT_RATE = 16_000
@@ -35,7 +36,7 @@ class VideoFileSource:
 
     Args:
         path: anything FFmpeg reads.
-        loop: start over at the end, with times that go on.
+        loop: start over at the end, with times that go on, and silence where sound is shorter.
         audio_rate: Hz of the blocks, mono; None keeps the file's rate and channels.
         block_s: length of a block.
         video: give pictures.
@@ -111,6 +112,7 @@ class VideoFileSource:
             MediaError: nothing in the file can be decoded.
         """
         offset_s = 0.0
+        seam = Seam(self._audio, self._block_s) if self._audio and self._loop else None
         while not self._closed.is_set():
             end_s = offset_s
             # A container each: one file position cannot serve two streams that are far apart.
@@ -118,17 +120,20 @@ class VideoFileSource:
             if self._video:
                 tracks.append(self._frames(offset_s))
             if self._audio:
-                tracks.append(self._blocks(offset_s, self._audio))
+                blocks = self._blocks(offset_s, self._audio)
+                tracks.append(seam.sound(blocks) if seam else blocks)
             for item in heapq.merge(*tracks, key=lambda item: item.stamp_s):
                 if self._closed.is_set():
                     return
                 end_s = max(end_s, item.stamp_s + self._length_s(item))
+                if seam:
+                    yield from seam.before(item)
                 yield item
             if end_s == offset_s:
                 raise MediaError(
                     f'nothing in {self.name} can be decoded; the file is damaged, copy it again'
                 )
-            offset_s = end_s
+            offset_s = seam.lap_end_s(end_s) if seam else end_s
             if not self._loop:
                 return
 
