@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
-import numpy as np
 from av.stream import Disposition
-from numpy.typing import NDArray
 
 from mer_ros.media.audio_track import BlockCutter
+from mer_ros.media.joins import Course, Joins, PacketTimes
+from mer_ros.media.presentation import pixel_ratio, shown
 from mer_ros.media.seam import Seam
 from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError, VideoFrame
 
@@ -24,15 +23,14 @@ ANY_WORDS: dict[str, Any] = (
 )
 """Titles in no known encoding are no reason to refuse a file; PyAV 19 asks no more."""
 
-_SLACK_S = 2.0
-"""Tracks may run on a little after the declared duration, and have small holes after it."""
-
 
 class VideoFileSource:
     """Pictures as bgr24 and sound as 16-bit blocks of a file, in the order of their times.
 
     Times count from the start of the file, the same for pictures and sound. Sound-only and
-    silent files work. Packets that cannot be decoded are skipped and counted in ``lost``.
+    silent files work. Packets that cannot be decoded are skipped and counted in ``lost``. Where
+    stamps begin anew, in MPEG-TS pieces that were joined, they go on from the end of the piece
+    before, and a line in the log says so.
 
     Args:
         path: anything FFmpeg reads.
@@ -71,7 +69,6 @@ class VideoFileSource:
                 wanted = ' or '.join(['pictures'] * video + ['sound'] * audio)
                 raise MediaError(f'{self.name} has no {wanted}; give another file')
             self.duration_s = (container.duration or 0) / av.time_base
-            self._latest_s = self.duration_s + _SLACK_S if container.duration else float('inf')
             self._origin_s = (container.start_time or 0) / av.time_base
             self._video = pictures is not None
             rate = (pictures.average_rate or pictures.guessed_rate) if pictures else None
@@ -111,6 +108,16 @@ class VideoFileSource:
         Raises:
             MediaError: nothing in the file can be decoded.
         """
+        joins = Joins(self.name, self._packet_times())
+        try:
+            for item in self._laps(joins):
+                if self._closed.is_set():
+                    return
+                yield item
+        finally:
+            joins.close()
+
+    def _laps(self, joins: Joins) -> Iterator[VideoFrame | AudioBlock]:
         offset_s = 0.0
         seam = Seam(self._audio, self._block_s) if self._audio and self._loop else None
         while not self._closed.is_set():
@@ -118,13 +125,11 @@ class VideoFileSource:
             # A container each: one file position cannot serve two streams that are far apart.
             tracks: list[Iterator[VideoFrame | AudioBlock]] = []
             if self._video:
-                tracks.append(self._frames(offset_s))
+                tracks.append(self._frames(joins, offset_s))
             if self._audio:
-                blocks = self._blocks(offset_s, self._audio)
+                blocks = self._blocks(joins, offset_s, self._audio)
                 tracks.append(seam.sound(blocks) if seam else blocks)
             for item in heapq.merge(*tracks, key=lambda item: item.stamp_s):
-                if self._closed.is_set():
-                    return
                 end_s = max(end_s, item.stamp_s + self._length_s(item))
                 if seam:
                     yield from seam.before(item)
@@ -147,30 +152,22 @@ class VideoFileSource:
             raise MediaError(f'there is no file {self.name}')
         try:
             # The whole path: FFmpeg takes what stands before a colon for a protocol.
-            return av.open(str(self._path.resolve()), **ANY_WORDS)
+            container: av.container.InputContainer = av.open(str(self._path.resolve()), **ANY_WORDS)
         except (av.error.FFmpegError, ValueError) as error:
             reason = getattr(error, 'strerror', None) or error
             raise MediaError(
                 f'cannot open {self.name}: {reason}; is it a whole video or sound file?'
             ) from error
+        return container
 
     def _decoded(
         self, container: av.container.InputContainer, stream: av.stream.Stream
     ) -> Iterator[av.VideoFrame | av.AudioFrame]:
         """Give the frames of one stream; packets that fail are counted."""
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.EOFError:
-                return
-            except (av.error.InvalidDataError, IndexError):  # of a stream that came up on the way
+        for packet in self._packets(container, stream):
+            if packet is None:
                 self._lost += 1
                 continue
-            except av.error.FFmpegError as error:
-                raise MediaError(f'cannot read on in {self.name}: {error}') from error
-            if packet is None:
-                return
             try:
                 frames = packet.decode()
             except av.error.EOFError:
@@ -182,51 +179,85 @@ class VideoFileSource:
                 if isinstance(frame, (av.VideoFrame, av.AudioFrame)):
                     yield frame
 
-    def _frames(self, offset_s: float) -> Iterator[VideoFrame]:
+    def _packets(
+        self, container: av.container.InputContainer, *streams: av.stream.Stream
+    ) -> Iterator[Any]:
+        """Give the packets (``av.Packet``) of some streams; None for one that cannot be read."""
+        packets = container.demux(*streams)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.EOFError:
+                return
+            except (av.error.InvalidDataError, IndexError):  # of a stream that came up on the way
+                yield None
+                continue
+            except av.error.FFmpegError as error:
+                raise MediaError(f'cannot read on in {self.name}: {error}') from error
+            if packet is None:
+                return
+            yield packet
+
+    def _packet_times(self) -> Generator[PacketTimes, None, None]:
+        """Give the times of all packets of both tracks, from a container of its own."""
+        with self._open() as container:
+            pictures = _pictures(container) if self._video else None
+            sound = _sound(container) if self._audio else None
+            streams = [stream for stream in (pictures, sound) if stream is not None]
+            for packet in self._packets(container, *streams):
+                if packet is None or packet.pts is None or packet.time_base is None:
+                    continue
+                base = float(packet.time_base)
+                length_s = (packet.duration or 0) * base
+                if not length_s and packet.stream is pictures:
+                    length_s = 1.0 / self._frame_rate
+                order = packet.pts if packet.dts is None else packet.dts
+                start_s = packet.pts * base
+                yield PacketTimes(packet.stream_index, order * base, start_s, start_s + length_s)
+
+    def _course(self, joins: Joins, stream: av.stream.Stream, offset_s: float) -> Course:
+        length_s = self.duration_s or float('inf')
+        return Course(joins, stream.index, offset_s, offset_s - self._origin_s, length_s)
+
+    def _frames(self, joins: Joins, offset_s: float) -> Iterator[VideoFrame]:
         last_s = offset_s - 1.0
         with self._open() as container:
             stream = _pictures(container)
             assert stream is not None
             stream.thread_type = 'AUTO'
-            ratio = _pixel_ratio(stream)
+            ratio = pixel_ratio(stream)
+            course = self._course(joins, stream, offset_s)
             for frame in self._decoded(container, stream):
                 assert isinstance(frame, av.VideoFrame)
-                if frame.pts is None:
-                    stamp_s = max(offset_s, last_s + 1.0 / self._frame_rate)
-                else:
-                    stamp_s = offset_s + frame.time - self._origin_s
+                stamp_s: float | None = max(offset_s, last_s + 1.0 / self._frame_rate)
+                if frame.time is not None:
+                    stamp_s = course.time_s(frame.time, last_s)
                 # Only in damaged files: decoders give frames in order.
-                if stamp_s <= last_s or self._far_ahead(stamp_s, offset_s, last_s):
+                if stamp_s is None or stamp_s <= last_s:
                     self._lost += 1
                     continue
                 last_s = stamp_s
-                yield VideoFrame(stamp_s, _shown(frame, ratio))
+                yield VideoFrame(stamp_s, shown(frame, ratio))
 
-    def _blocks(self, offset_s: float, audio: AudioFormat) -> Iterator[AudioBlock]:
+    def _blocks(self, joins: Joins, offset_s: float, audio: AudioFormat) -> Iterator[AudioBlock]:
         cutter = BlockCutter(audio, self._block_s)
         with self._open() as container:
             stream = _sound(container)
             assert stream is not None
+            course = self._course(joins, stream, offset_s)
             for frame in self._decoded(container, stream):
                 assert isinstance(frame, av.AudioFrame)
-                time_s = frame.time
-                stamp_s = None if time_s is None else offset_s + time_s - self._origin_s
-                if stamp_s is not None and self._far_ahead(stamp_s, offset_s, cutter.next_s):
-                    self._lost += 1
-                    continue
+                stamp_s = None
+                if frame.time is not None:
+                    stamp_s = course.time_s(frame.time, cutter.next_s)
+                    if stamp_s is None:
+                        self._lost += 1
+                        continue
                 try:
                     yield from cutter.push(frame, stamp_s)
                 except MediaError as error:
                     raise MediaError(f'{self.name}: {error}') from error
             yield from cutter.flush()
-
-    def _far_ahead(self, stamp_s: float, offset_s: float, last_s: float) -> bool:
-        """Say whether a stamp is damaged and would send the reader into the far future.
-
-        Past the declared duration is not enough, which FFmpeg only estimates for some files (raw
-        AAC), nor is a jump from what came before, since slide shows have long holes.
-        """
-        return stamp_s > max(offset_s + self._latest_s, last_s + _SLACK_S)
 
 
 def _pictures(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
@@ -243,35 +274,3 @@ def _sound(container: av.container.InputContainer) -> av.audio.stream.AudioStrea
         if stream.codec_context is not None and stream.rate and stream.channels:
             return stream
     return None
-
-
-def _pixel_ratio(stream: av.video.stream.VideoStream) -> float:
-    """Return how much wider than high a stored pixel is to be shown; 1 where that is not said."""
-    ratio = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 0.0)
-    return ratio if 0.2 <= ratio <= 5.0 else 1.0
-
-
-def _shown(frame: av.VideoFrame, ratio: float) -> NDArray[np.uint8]:
-    """Return bgr24 pixels as players show them: square, and turned as the file says."""
-    wide = round(frame.width * max(ratio, 1.0))
-    high = round(frame.height / min(ratio, 1.0))
-    image = np.asarray(frame.to_ndarray(format='bgr24'), np.uint8)
-    if (wide, high) != (frame.width, frame.height):
-        image = np.asarray(cv2.resize(image, (wide, high)), np.uint8)
-    return _upright(image, frame)
-
-
-def _upright(image: NDArray[np.uint8], frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return pixels turned by quarters and mirrored as the frame's display matrix says."""
-    matrix: Any = frame.side_data.get('DISPLAYMATRIX')
-    if matrix is None:
-        return image
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
-    # A pixel at (x, y) is shown at (a x + c y, b x + d y): ISO 14496-12, 6.2.2.
-    if abs(a) + abs(d) < abs(b) + abs(c):
-        image, a, d = image.swapaxes(0, 1), c, b
-    if a < 0:
-        image = image[:, ::-1]
-    if d < 0:
-        image = image[::-1]
-    return np.ascontiguousarray(image)
