@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sensor_msgs.msg import Image
@@ -20,18 +20,13 @@ from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.image_input import image_input
 from mer_ros.ros.images import from_bgr, to_bgr
 from mer_ros.ros.inputs import Input
+from mer_ros.ros.kept_images import KeptImages
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pacing import Pacer
 from mer_ros.ros.worker import Worker
 
 TOPIC = 'emotion/debug_image'
 LOOK_S = 0.2
-KEPT_IMAGES = 30
-KEPT_LEAST, KEPT_BYTES = 4, 64_000_000
-"""Of large images fewer are kept, and so many all the same."""
-
-NEAR_NS = 500_000_000
-"""A result is drawn on an image whose stamp is no further from its own."""
 
 UNSEEN_S = 1.0
 """Without a fused face result to draw for this long, images are shown as they come; where results
@@ -57,7 +52,8 @@ class DebugImage:
         self._input: Input | None = None
         self._worker: Worker[tuple[Any, Scene]] | None = None
         self._pacer = Pacer()
-        self._images: OrderedDict[int, Any] = OrderedDict()
+        self._images = KeptImages()
+        self._guessed = False
         self._offered_s = -math.inf
         self._interval_s = 0.0
         self._drawn_ns = 0
@@ -75,18 +71,15 @@ class DebugImage:
         """Draw the image of a stamp, whose faces have been fused now; from any thread."""
         with self._lock:
             worker = self._worker
-            # The nearest, not the one before: an image without a stamp comes here a little earlier
-            # or later than to the face node. It is paced by its own stamp, as where it arrives.
-            nearest = min(self._images, key=lambda key: abs(key - stamp_ns), default=None)
-            if worker is None or nearest is None or abs(nearest - stamp_ns) > NEAR_NS:
+            found = self._images.find(stamp_ns, guessed=self._guessed)
+            if worker is None or found is None:
                 return
             now_s = time.monotonic()
             passed_s, self._offered_s = now_s - self._offered_s, now_s
             self._interval_s = passed_s if passed_s < PAUSE_S else 0.0
-            if not self._due(nearest):
+            if not self._due(found[0]):  # by the image's own stamp, as where it arrives
                 return
-            image = self._images[nearest]
-        worker.put((image, self._scene(stamp_ns)))
+        worker.put((found[1], self._scene(stamp_ns)))
 
     def findings(self) -> Iterable[Finding]:
         """Return why there is nothing to draw on, or not all of it, while someone looks."""
@@ -120,7 +113,8 @@ class DebugImage:
 
     def _arrived(self, message: Any) -> None:
         stamp_ns = from_time(message.header.stamp)
-        if stamp_ns <= 0:  # as the face node does, or nothing fused would be of this image
+        guessed = stamp_ns <= 0
+        if guessed:  # as the face node does, or nothing fused would be of this image
             stamp_ns = self._node.now_ns()
             self._node.faults.note(
                 'zero_stamp',
@@ -129,22 +123,21 @@ class DebugImage:
             )
         with self._lock:
             worker = self._worker
-            if self._images and stamp_ns < next(reversed(self._images)):
+            newest_ns = self._images.newest_ns
+            if newest_ns is not None and stamp_ns < newest_ns:
                 self._images.clear()
             if (
                 stamp_ns < self._drawn_ns - JUMP_NS
             ):  # a new start, and not older than what was drawn
                 self._drawn_ns = 0
-            self._images[stamp_ns] = message
-            kept = min(KEPT_IMAGES, max(KEPT_LEAST, KEPT_BYTES // max(len(message.data), 1)))
-            while len(self._images) > kept:
-                self._images.popitem(last=False)
+            self._images.add(stamp_ns, message, len(message.data))
+            self._guessed = guessed
             # By the clock, not by stamps: results that are merely late are still to be drawn.
             patience_s = max(UNSEEN_S, 2.0 * self._interval_s)
             unseen = time.monotonic() - self._offered_s > patience_s
             due = unseen and self._due(stamp_ns)
         if due and worker is not None:
-            worker.put((message, self._scene(stamp_ns)))
+            worker.put((message, _without_faces(self._scene(stamp_ns))))
 
     def _due(self, stamp_ns: int) -> bool:
         """Say whether an image is to be drawn now: at the rate asked for, never back in time."""
@@ -160,3 +153,10 @@ class DebugImage:
         picture = from_bgr(draw(to_bgr(message), scene), 'bgr8', message.header)
         self._publisher.publish(picture)
         self.published.tick()
+
+
+def _without_faces(scene: Scene) -> Scene:
+    """Leave out the faces, which are not of the image that this is drawn on."""
+    fused = scene.fused
+    faces = fused is not None and fused.image_width > 0
+    return replace(scene, face=None, fused=None if faces else fused)

@@ -10,7 +10,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_messages import NS, face_array, image
 from sensor_msgs.msg import Image
 
-from mer_ros.ros.conversions import to_message
+from mer_ros.ros.conversions import from_time, to_message
 from mer_ros.ros.fusion_node import EmotionFusion
 
 RELIABLE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
@@ -43,9 +43,7 @@ def test_few_large_images_are_kept(graph: Any) -> None:
         for index in range(40 if kept == 30 else 6):
             stamp_ns = time.time_ns() + index
             camera.publish(image(stamp_ns, width, height))
-        graph.wait(
-            lambda last=stamp_ns: next(reversed(node._debug._images), 0) == last, 'the last image'
-        )
+        graph.wait(lambda last=stamp_ns: node._debug._images.newest_ns == last, 'the last image')
         assert len(node._debug._images) <= kept
     assert len(node._debug._images) == 4
 
@@ -92,3 +90,31 @@ def test_images_without_a_stamp_are_drawn_with_their_faces_and_no_faster_than_as
     faces.publish(to_message(face_array(stamp_ns)))
     graph.wait(lambda: seen[-1][1].header.frame_id == 'own', 'the faces on their own image')
     graph.diagnosis(lambda _, values: values.get('fault.zero_stamp'), 'images without a stamp')
+
+
+def test_faces_are_drawn_on_no_newer_image_however_late_they_are(graph: Any) -> None:
+    camera = graph.publisher(Image, 'image_raw', RELIABLE)
+    faces = graph.publisher(EmotionArray, 'emotion/face', RELIABLE)
+    node = graph.start(EmotionFusion, image_reliability='reliable', debug_rate=100.0)
+    newer_ns: list[int] = []
+    told_ns = 0
+
+    def drawn(picture: Any) -> None:
+        newer_ns.append(from_time(picture.header.stamp) - told_ns)
+
+    graph.probe.create_subscription(Image, 'emotion/debug_image', drawn, RELIABLE)
+    graph.matched(camera)
+    graph.matched(faces)
+    begin_ns = time.time_ns()
+    for index in range(16):  # of so large images four are kept, and the faces come five late
+        stamp_ns = begin_ns + index * NS // 10
+        camera.publish(image(stamp_ns, 3840, 2160))
+        graph.wait(lambda last=stamp_ns: node._debug._images.newest_ns == last, 'the image')
+        if index == 7:
+            newer_ns.clear()  # images before the first faces were shown as they came
+        if index >= 5:
+            told_ns = stamp_ns - NS // 2
+            faces.publish(to_message(face_array(told_ns)))
+        time.sleep(0.2)  # a face is held for the voice that may begin; a picture is drawn
+    graph.wait(lambda: len(newer_ns) > 1, 'faces on images')
+    assert max(newer_ns) <= 0
