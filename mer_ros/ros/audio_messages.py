@@ -8,7 +8,7 @@ one of the two can be installed, so types are imported when a publisher of their
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,11 @@ class Route:
         topic: relative name, to be remapped and resolved.
         type_name: for example ``audio_common_msgs/msg/AudioData``.
         reliable: whether every publisher offers to be.
-        publishers: names of the nodes of its publishers, one for each publisher; they come and
-            go on what is the same route.
     """
 
     topic: str
     type_name: str
     reliable: bool
-    publishers: tuple[str, ...] = field(default=(), compare=False)
 
 
 def find_route(node: Node) -> Route | None:
@@ -89,8 +86,7 @@ def find_route(node: Node) -> Route | None:
                 publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE
                 for publisher in ours
             )
-            names = tuple(sorted(_name(publisher) for publisher in ours))
-            return Route(topic, type_name, reliable, names)
+            return Route(topic, type_name, reliable)
         known = {each for _, each in TOPICS}
         for publisher in publishers:
             if publisher.topic_type not in known or topic == 'audio_stamped':
@@ -101,10 +97,6 @@ def find_route(node: Node) -> Route | None:
             'wrong_type',
         )
     return None
-
-
-def _name(publisher: Any) -> str:
-    return f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
 
 
 def find_info(node: Node) -> bool | None:

@@ -23,11 +23,11 @@ from mer_ros.ros.audio_messages import (
     off_pace,
     to_chunk,
 )
-from mer_ros.ros.audio_publishers import Crowd, Gid, publishers
 from mer_ros.ros.diagnostics import Finding, Level
 from mer_ros.ros.errors import AudioMessageError
 from mer_ros.ros.inputs import Input
 from mer_ros.ros.node import EmotionNode
+from mer_ros.ros.publishers import Crowd, Gid, publishers
 
 LOOK_S = 0.25
 """How often the graph is looked at for publishers."""
@@ -36,6 +36,8 @@ INFO_WAIT_S = 1.0
 """How long the first sound waits for its audio_info."""
 
 MAX_PENDING = 2000
+
+MIXED_MEND = 'remap one of them, or set audio:=... to the topic of one'
 
 
 class AudioSource:
@@ -64,8 +66,7 @@ class AudioSource:
         self._settled = False
         self._graph_problem = ''
         self._format_problem = ''
-        self._several = ''
-        self._crowd = Crowd(node)
+        self._crowd = Crowd(node, 'sound', 'are heard mixed up', MIXED_MEND)
         self._started = time.monotonic()
         self._timer = node.create_timer(LOOK_S, self._look, clock=node.steady)
         self._look()
@@ -86,9 +87,6 @@ class AudioSource:
             route = find_route(self._node)
             if route is not None and route != self._route:
                 self._follow(route)
-            several, self._several = self._several, self._crowd.complaint(route)
-            if self._several and self._several != several:
-                self._node.get_logger().warning(self._several)
             self._listen_for_info()
         except AudioMessageError as error:
             problem = str(error)
@@ -246,13 +244,12 @@ class AudioSource:
         if problem:
             yield Finding(Level.ERROR, problem)
         elif self._input is not None:
+            several = self._crowd.complaint(self._input.topic)
             why = self._input.why_silent(timeout_s)
-            if why:
-                yield Finding(Level.WARN, why)
-            elif self._several:
-                yield Finding(Level.WARN, self._several, logged=True)
-            elif off := self._off_pace():
-                yield Finding(Level.WARN, off)
+            # Of several sounds the pace is none.
+            for each in (several, why or ('' if several else self._off_pace())):
+                if each:
+                    yield Finding(Level.WARN, each)
         elif (silence := time.monotonic() - self._started) >= timeout_s:
             names = dict.fromkeys(self._node.resolve_topic_name(topic) for topic, _ in TOPICS)
             yield Finding(

@@ -19,6 +19,7 @@ from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pacing import Pacer
 from mer_ros.ros.parameter_spec import Values
 from mer_ros.ros.parameters import FACE_BACKEND_OPTIONS, FACE_EMOTION
+from mer_ros.ros.publishers import Crowd
 from mer_ros.ros.worker import Worker
 
 NAME = 'face_emotion'
@@ -41,6 +42,7 @@ class FaceEmotion(EmotionNode):
         self._dropped = 0
         self._skipped = 0
         super().__init__(NAME, FACE_EMOTION, **options)
+        self._crowd = Crowd(self, 'images', 'are taken for one camera', 'remap one of them')
 
     def check(self, values: Values) -> None:
         """Refuse settings that do not go together."""
@@ -155,12 +157,13 @@ class FaceEmotion(EmotionNode):
             )
 
     def findings(self) -> Iterable[Finding]:
-        """Return why there are no images, or only some of them, if so."""
+        """Return why there are no images, or only some of them, or several cameras', if so."""
         if self._input is not None:
             why = self._input.why_silent(self.values.number('input_timeout'))
             why = why or self._input.why_lossy()
-            if why:
-                yield Finding(Level.WARN, why)
+            for each in (why, self._crowd.complaint(self._input.topic)):
+                if each:
+                    yield Finding(Level.WARN, each)
 
     def figures(self) -> Mapping[str, object]:
         """Return counts, rates and names."""

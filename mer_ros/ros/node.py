@@ -14,6 +14,7 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from mer_ros.msg import EmotionArray
 from mer_ros.ros import memory
 from mer_ros.ros.counters import Announcements, Faults, Quantiles, Rate
 from mer_ros.ros.diagnostics import PERIOD_S, DiagnosticsPublisher, Finding, Level
@@ -21,6 +22,7 @@ from mer_ros.ros.errors import EXPECTED, kind_of
 from mer_ros.ros.parameter_server import ParameterServer, misspelt
 from mer_ros.ros.parameter_spec import ParameterSpec, Values
 from mer_ros.ros.parameters import NODES
+from mer_ros.ros.publishers import Crowd
 
 IMPLAUSIBLE_LATENCY_S = 10.0
 """Results this late are rather stamped on another clock than slow."""
@@ -75,6 +77,9 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
         for warning in misspelt(self._parameter_overrides, specs, others):
             self.get_logger().warning(warning)
         self._diagnostics = DiagnosticsPublisher(self)
+        self._rivals = Crowd(
+            self, 'results', 'are mixed up for who listens', 'end one, or remap it'
+        )
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._clock_seen_ns = 0
         self.create_timer(PERIOD_S, self.diagnose, clock=self.steady)
@@ -272,6 +277,11 @@ class EmotionNode(LifecycleNode):  # type: ignore[misc]
 
     def _while_active(self, latency_s: float) -> Iterable[Finding]:
         yield from self.findings()
+        for publisher in self.publishers:
+            if publisher.msg_type is EmotionArray and (
+                several := self._rivals.complaint(publisher.topic_name)
+            ):
+                yield Finding(Level.WARN, several)
         if abs(latency_s) > IMPLAUSIBLE_LATENCY_S:
             side = 'behind' if latency_s > 0 else 'ahead of'
             yield Finding(

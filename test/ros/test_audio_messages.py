@@ -17,7 +17,6 @@ from mer_ros.ros.audio_messages import (
     STAMPED,
     UNSTAMPED,
     Format,
-    Route,
     off_pace,
     to_chunk,
 )
@@ -96,10 +95,6 @@ def test_a_message_that_carries_its_format_says_it() -> None:
     assert Format.carried(message).words() == '48000 Hz, 2 channels, float32'
     chunk = to_chunk(message, OTHER, Format(16000, 1), 0)
     assert (chunk.sample_rate, chunk.samples.shape, chunk.stamp_ns) == (48000, (960, 2), 5 * NS)
-
-
-def test_a_route_is_the_same_whoever_publishes_on_it() -> None:
-    assert Route('audio', UNSTAMPED, True, ('/a',)) == Route('audio', UNSTAMPED, True, ('/b', '/c'))
 
 
 @pytest.mark.parametrize(
