@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from mer_ros.cli import demo, timing
+from mer_ros.cli import demo, playback, timing
 from mer_ros.cli.errors import CommandError
 from mer_ros.cli.graph import SOURCE, Graph, require_ros
 from mer_ros.cli.number_arguments import positive
@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
     require_ros()
     check_backends(args)
     args.mic = False
-    clip = demo.look_at(args)
+    clip = playback.look_at(args)
     parameters = backends(args)
-    parameters[SOURCE] = demo.playing(clip, False)
+    parameters[SOURCE] = playback.playing(clip, False)
     with interrupt_on_termination(), tempfile.TemporaryDirectory() as folder:
         summary = demo.watch(
             Graph(parameters=parameters, log_level='warn'),

@@ -10,7 +10,6 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +22,9 @@ from mer_ros.cli.graph import (
     require_ros,
 )
 from mer_ros.cli.number_arguments import positive
+from mer_ros.cli.playback import Clip, look_at, playing
 from mer_ros.cli.processes import Processes, interrupt_on_termination
-from mer_ros.cli.up import add_backends, backends, check_backends, source_parameters
-from mer_ros.ros.parameter_overrides import Value
+from mer_ros.cli.up import add_backends, backends, check_backends
 
 if TYPE_CHECKING:
     from mer_ros.cli.observer import Arrival, Observer
@@ -39,9 +38,6 @@ QUIET_S = 1.2
 
 SETTLE_S = 0.3
 """What we see of the graph the nodes themselves see a little later."""
-
-LARGEST = (1280, 720)
-"""Larger pictures are made smaller: 1080p at 60 Hz is more than two cores can carry over DDS."""
 
 LOOKS_AT, LOOK_S = (0.15, 0.55), 2.0
 """When, in parts of the clip, and how long the debug image is looked at: always would cost CPU."""
@@ -57,25 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--quiet', action='store_true', help='only the last line')
     add_backends(parser)
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What is played.
-
-    Attributes:
-        source: as media_source takes it.
-        frame_rate: pictures a second; 0 without.
-        sound: whether there is any.
-        duration_s: its length; 0 when not known.
-        microphone: whether the sound comes from the microphone instead.
-    """
-
-    source: str
-    frame_rate: float
-    sound: bool
-    duration_s: float
-    microphone: bool = False
 
 
 def run(args: argparse.Namespace) -> int:
@@ -168,47 +145,6 @@ def silence(summary: dict[str, Any], clip: Clip) -> str:
     if clip.sound and not summary['audio']['count']:
         return f'audio_emotion said nothing about {clip.source}'
     return ''
-
-
-def look_at(args: argparse.Namespace) -> Clip:
-    """Return what is to be played, looked at beforehand.
-
-    Raises:
-        CommandError: there is no such file.
-        MediaError: it is no picture or sound.
-    """
-    from mer_ros.media.opener import open_source
-
-    if args.source is None:
-        from mer_ros.cli import demo_clip
-        from mer_ros.models.integrity import cache_folder
-
-        spec = str(demo_clip.clip(cache_folder()))
-        if spec.endswith('_silent.mp4'):
-            print(
-                'mer demo: no espeak-ng, so the clip is silent: sudo apt-get install espeak-ng',
-                file=sys.stderr,
-            )
-    else:
-        spec = str(source_parameters(args.source, False)['source'])
-    source = open_source(spec)
-    duration_s = float(getattr(source, 'duration_s', 0.0))
-    sound = source.audio_format is not None or args.mic
-    clip = Clip(spec, source.frame_rate, sound, duration_s, args.mic)
-    source.close()
-    return clip
-
-
-def playing(clip: Clip, microphone: bool) -> dict[str, Value]:
-    """Return media_source's parameters for a clip that is started by :func:`watch`."""
-    values: dict[str, Value] = {
-        'source': clip.source,
-        'autostart': False,
-        'wait_for_subscribers': 10.0,
-        'max_width': LARGEST[0],
-        'max_height': LARGEST[1],
-    }
-    return {**values, 'microphone': True} if microphone else values
 
 
 def _await_graph(processes: Processes, observer: Observer) -> None:

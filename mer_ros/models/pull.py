@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mer_ros.models import catalogue, download, integrity, store
 from mer_ros.models.catalogue import ModelEntry, ModelFile
-from mer_ros.models.download import Progress
 from mer_ros.models.errors import ModelError
+from mer_ros.models.transfer import Progress
 
 
 def offline() -> bool:

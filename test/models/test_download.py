@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from mer_ros.models import download
+from mer_ros.models import download, transfer
 from mer_ros.models.errors import ModelError
 
 
@@ -272,12 +272,12 @@ def test_what_is_no_file_is_refused_also_where_no_hash_is_known(server, fetch, t
 )
 def test_an_encrypted_address_is_not_left_for_one_that_is_not(first, then, followed):
     request = urllib.request.Request(first)
-    redirects = download._Redirects()
+    redirects = transfer._Redirects()
     follow = partial(redirects.redirect_request, request, None, 302, '', Message(), then)
     if followed:
         assert follow().full_url == then
     else:
-        with pytest.raises(download._RefusedError, match='not encrypted'):
+        with pytest.raises(transfer.RefusedError, match='not encrypted'):
             follow()
 
 
