@@ -42,6 +42,12 @@ LATE_LIMIT_S = 10.0
 LATE_MEMORY_S = 20.0
 """For so long faces have to be on time until they are no longer waited for as late ones."""
 
+SPARSE_PERIODS = 2
+"""Faces go on while they have missed less than so many of their periods."""
+
+FEWEST_NS = 10_000_000_000
+"""Faces further apart than half of this do not go on, they come now and then."""
+
 
 class FusionEngine:
     """Fuses the faces and the voice of one camera and one microphone.
@@ -61,6 +67,7 @@ class FusionEngine:
         self.late = 0
         self.unused_s = 0.0
         self._hearing = Hearing(settings)
+        self._faces_expected = True
         self.reset()
 
     @property
@@ -101,16 +108,23 @@ class FusionEngine:
         until_ns = self._heard_until(stamp_ns)
         return self._hearing.envelopes_ready(stamp_ns, until_ns, self._face_stream.first_ns)
 
-    def expect_envelopes(self, expected: bool) -> None:
-        """Say whether envelopes will come: then the first one is waited for as well."""
-        self._hearing.envelopes_expected = expected
+    def expect(self, *, faces: bool = True, audio: bool = True, envelopes: bool = False) -> None:
+        """Say what may come: what never does is not waited for."""
+        self._faces_expected = faces
+        self._hearing.audio_expected = audio
+        self._hearing.envelopes_expected = envelopes
+
+    @property
+    def heard(self) -> bool:
+        """Say whether there was any audio result yet."""
+        return self._hearing.newest_ns is not None
 
     def audio_ready(self, stamp_ns: int) -> bool:
         """Say whether it is settled that a face goes with audio of this stamp.
 
         False where no face is alive: one may be on its way. Wait for it for a bounded time.
         """
-        return self._face_alive(stamp_ns)
+        return not self._faces_expected or self._face_alive(stamp_ns)
 
     def belongs_before(self, heard_ns: int, face_ns: int) -> bool:
         """Say whether what was heard at a stamp is to be added before a face of another.
@@ -132,12 +146,17 @@ class FusionEngine:
 
     @property
     def late_s(self) -> float:
-        """How much later than ``face_timeout_s`` the faces turned out to be, seconds."""
+        """How much later than the voice of their stamps faces came that were missed, seconds."""
         return self._late_ns / NANOSECONDS
 
     def _timeout_ns(self) -> int:
         """Return how far behind the audio the faces may be: more once they have come late."""
-        return _nanoseconds(self._settings.face_timeout_s) + self._late_ns
+        return self._patience_ns() + self._late_ns
+
+    def _patience_ns(self) -> int:
+        """Return ``face_timeout_s``, or as long as images that are few take."""
+        few_ns = SPARSE_PERIODS * (self._face_stream.period_ns or 0)
+        return max(_nanoseconds(self._settings.face_timeout_s), min(few_ns, FEWEST_NS))
 
     def add_face(self, array: EstimateArray) -> list[EstimateArray]:
         """Take in a face array; return the fused one, or nothing where it is told twice or late.
@@ -163,7 +182,7 @@ class FusionEngine:
     def _forget_lateness(self, stamp_ns: int) -> None:
         """Forget that faces came late once they have been on time for long: a stall was all."""
         behind_ns = (self._hearing.newest_ns or stamp_ns) - stamp_ns
-        if behind_ns > _nanoseconds(self._settings.face_timeout_s):
+        if behind_ns > self._patience_ns():
             self._late_seen_ns = stamp_ns
         elif stamp_ns - self._late_seen_ns > _nanoseconds(LATE_MEMORY_S):
             self._late_ns = 0

@@ -35,12 +35,13 @@ class Hearing:
 
     Attributes:
         settings: may be replaced at any time.
-        envelopes_expected: whether envelopes are waited for before the first has come.
+        audio_expected, envelopes_expected: whether they are waited for before the first has come.
     """
 
     def __init__(self, settings: FusionSettings) -> None:
         """Start with nothing heard."""
         self.settings = settings
+        self.audio_expected = True
         self.envelopes_expected = False
         self._audio_stream = Stream()
         self._envelope_stream = Stream()
@@ -109,7 +110,7 @@ class Hearing:
             first_face_ns: stamp of the first face, None before it.
         """
         if self._audio_stream.newest_ns is None:
-            return _begun(stamp_ns, first_face_ns)
+            return not self.audio_expected or _begun(stamp_ns, first_face_ns)
         return self._settled(self._audio_stream, until_ns)
 
     def envelopes_ready(self, stamp_ns: int, until_ns: int, first_face_ns: int | None) -> bool:

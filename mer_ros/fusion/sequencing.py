@@ -1,7 +1,9 @@
 """Puts the streams in the order of their stamps before they reach the engine.
 
 A result is held only while one that belongs before it is due (``FusionEngine.face_ready``,
-``audio_ready``), and never longer than ``hold_s`` of the caller's clock. In live running the
+``audio_ready``), and never longer than ``hold_s`` of the caller's clock
+(:mod:`~mer_ros.fusion.patience`). A voice that was waited for in vain is not waited for again
+until something is heard. In live running the
 engine's ``audio_delay_s`` covers the usual lateness and nothing is held; when a bag is read fast,
 this is what makes the fused results independent of the reading speed.
 
@@ -50,6 +52,7 @@ class Sequencer:
         self._envelopes: deque[tuple[AudioFeatures, float, int]] = deque(maxlen=KEPT)
         self._laps = Laps()
         self._held_since_s: float | None = None
+        self._in_vain = False
 
     def push_face(self, array: EstimateArray, now_s: float) -> list[EstimateArray]:
         """Take in a face array; return the fused arrays that can be published now.
@@ -68,6 +71,7 @@ class Sequencer:
             FusionError: an estimate in it is not what the message promises; it was not taken in.
         """
         check_array(array)
+        self._in_vain = False
         self._audios.append((array, now_s, self._laps.arrive(AUDIO, array.stamp_ns)))
         return self.poll(now_s)
 
@@ -78,6 +82,7 @@ class Sequencer:
             FusionError: it is not what the message promises; it was not taken in.
         """
         check_envelope(features)
+        self._in_vain = False
         self._join_faces(now_s)
         lap = self._laps.arrive(ENVELOPE, features.stamp_ns)
         self._envelopes.append((features, now_s, lap))
@@ -108,8 +113,10 @@ class Sequencer:
                 fused += self._engine.add_audio(array)
             elif faces:
                 array, arrival, _ = self._faces[0]
-                if not self._settled(array.stamp_ns) and self._held(arrival, now_s):
-                    return fused
+                if not self._settled(array.stamp_ns) and not self._in_vain:
+                    if self._held(arrival, now_s):
+                        return fused
+                    self._in_vain = self._engine.heard
                 self._faces.popleft()
                 fused += self._engine.add_face(array)
             elif not self._next_lap(now_s):

@@ -42,7 +42,8 @@ class FusionSettings:
     )
     face_timeout_s: float = _number(
         1.0, 0.1, 60.0,
-        'Without a face array for this long, results come at the rate of the audio.',
+        'Without a face array for this long, or two periods of the images where these are few, '
+        'results come at the rate of the audio.',
     )  # fmt: skip
     smoothing_s: float = _number(
         0.3, 0.0, 10.0, 'Time constant of the exponential smoothing of log evidence; 0 = off.'

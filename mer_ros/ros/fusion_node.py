@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial
@@ -15,16 +14,15 @@ from rclpy.duration import Duration
 from mer_ros.estimates import EstimateArray
 from mer_ros.fusion.engine import FusionEngine
 from mer_ros.fusion.parameters import ParameterTable
-from mer_ros.fusion.sequencing import Sequencer
 from mer_ros.fusion.settings import FusionSettings
 from mer_ros.models import store
 from mer_ros.msg import AudioFeatures, EmotionArray
 from mer_ros.render.overlay import Scene
 from mer_ros.ros import qos
-from mer_ros.ros.conversions import from_message, from_time, to_message
+from mer_ros.ros.conversions import from_time, to_message
 from mer_ros.ros.debug_image import DebugImage
 from mer_ros.ros.diagnostics import Finding, Level
-from mer_ros.ros.feature_messages import features_from_message
+from mer_ros.ros.fusion_feed import AUDIO, FACE, FEATURES, TOPICS, Feed
 from mer_ros.ros.inputs import Input, Monitor
 from mer_ros.ros.node import EmotionNode
 from mer_ros.ros.pairing import BackwardWatch, Pairing
@@ -33,17 +31,13 @@ from mer_ros.ros.parameters import EMOTION_FUSION
 from mer_ros.ros.worker import Worker
 
 NAME = 'emotion_fusion'
-FACE, AUDIO, FEATURES, JUMP, SETTINGS = 'face', 'audio', 'features', 'jump', 'settings'
+JUMP, SETTINGS = 'jump', 'settings'
 
 JUMP_BACK = Duration(seconds=-0.1)
 """Two sources of /clock differ by less."""
 
-REPLAY_HOLD = 10
-"""A replayed result is held this many times longer: being in order matters more than being quick,
-and a bag read fast leaves the transport little time to keep it."""
-
-LIVE_S = 10.0
-"""Results with older stamps are replayed, whatever the clock."""
+LATE_S = 0.5
+"""Faces this much later than the voice of their stamps are worth a word."""
 
 SETTING_NAMES = {each.name for each in fields(FusionSettings)}
 
@@ -57,8 +51,7 @@ class EmotionFusion(EmotionNode):
     def __init__(self, **options: Any) -> None:
         """Declare the parameters."""
         self._table: ParameterTable | None = None
-        self._engine: FusionEngine | None = None
-        self._sequencer: Sequencer | None = None
+        self._feed: Feed | None = None
         self._publisher: Any = None
         self._debug: DebugImage | None = None
         self._monitors: dict[str, Monitor] = {}
@@ -67,7 +60,7 @@ class EmotionFusion(EmotionNode):
         self._pairing: Pairing | None = None
         self._worker: Worker[tuple[str, Any]] | None = None
         self._jump_handle: Any = None
-        self._newest: dict[str, EstimateArray] = {}
+        self._fused: EstimateArray | None = None
         self._jumps = 0
         super().__init__(NAME, EMOTION_FUSION, **options)
 
@@ -78,11 +71,13 @@ class EmotionFusion(EmotionNode):
     def configure(self) -> None:
         """Read the fitted parameters, make the publishers."""
         self._table = ParameterTable.read(store.find('fusion'))
-        self._renew()
         self._publisher = self.create_publisher(EmotionArray, 'emotion/fused', qos.result())
 
     def activate(self) -> None:
         """Start the worker, subscribe to the results."""
+        if self._table is None:
+            return
+        self._feed = Feed(self, self.values.settings(FusionSettings), self._table)
         self._worker = Worker('fusion', self._work, self.failed, capacity=None, tend=self._tend)
         self._debug = DebugImage(self, self._scene)
         watch = BackwardWatch(self._forget_pairs)
@@ -91,7 +86,7 @@ class EmotionFusion(EmotionNode):
             subscriber = Subscriber(
                 self,
                 EmotionArray,
-                f'emotion/{stream}',
+                TOPICS[stream],
                 qos_profile=qos.result_input(),
                 event_callbacks=monitor.events(),
             )
@@ -102,7 +97,7 @@ class EmotionFusion(EmotionNode):
         self._features = Input(
             self,
             AudioFeatures,
-            'emotion/audio/features',
+            TOPICS[FEATURES],
             qos.result_input(),
             partial(self._put, FEATURES),
             what='sound envelope',
@@ -136,30 +131,19 @@ class EmotionFusion(EmotionNode):
         if self._debug is not None:
             self._debug.close()
             self._debug = None
-        self._newest.clear()
-        if self._engine is not None:
-            self._renew()
+        self._feed = self._fused = None
 
     def cleanup(self) -> None:
-        """Free the engine and the publisher."""
-        self._table = self._engine = self._sequencer = None
+        """Free the parameters and the publisher."""
+        self._table = None
         if self._publisher is not None:
             self.destroy_publisher(self._publisher)
             self._publisher = None
 
     def apply(self, names: set[str]) -> None:
         """Go on with new settings; nothing that is known is forgotten."""
-        if self._worker is not None:
-            if names & SETTING_NAMES:
-                self._worker.put((SETTINGS, self.values.settings(FusionSettings)))
-        elif self._engine is not None:
-            self._renew()
-
-    def _renew(self) -> None:
-        if self._table is None:
-            return
-        self._engine = FusionEngine(self.values.settings(FusionSettings), self._table)
-        self._sequencer = Sequencer(self._engine, self.values.number('max_hold'))
+        if self._worker is not None and names & SETTING_NAMES:
+            self._worker.put((SETTINGS, self.values.settings(FusionSettings)))
 
     # On the executor's thread: only enqueue.
 
@@ -193,65 +177,41 @@ class EmotionFusion(EmotionNode):
 
     def _work(self, item: tuple[str, Any]) -> None:
         what, message = item
-        if self._sequencer is None or self._engine is None:
+        if self._feed is None:
             return
         if what == SETTINGS:
-            self._engine.settings = message
+            self._feed.engine.settings = message
         elif what == JUMP:
-            self._sequencer.clock_jumped(message)
-        elif what == FEATURES:
-            features = features_from_message(message)
-            self._publish(self._sequencer.push_envelope(features, time.monotonic()))
+            self._feed.clock_jumped(message)
         else:
-            self._expect(what)
-            array = from_message(message)
-            self._sequencer.hold_s = self._hold_s(array.stamp_ns)
-            push = self._sequencer.push_face if what == FACE else self._sequencer.push_audio
-            late = self._engine.late
-            fused = push(array, time.monotonic())
-            if self._engine.late > late:
-                self.faults.note(
-                    'late',
-                    'a result is up to a second older than one before it and is left out: let one '
-                    'node publish on each of emotion/face and emotion/audio, and one clock stamp '
-                    'the images',
-                )
-            self._newest[what] = array
-            self._publish(fused)
-
-    def _expect(self, stream: str) -> None:
-        """Let the first envelope be waited for where somebody publishes them with the voice."""
-        features, engine = self._features, self._engine
-        if stream == AUDIO and features is not None and engine is not None:
-            engine.expect_envelopes(self.count_publishers(features.topic) > 0)
-
-    def _hold_s(self, stamp_ns: int) -> float:
-        age_s = (self.now_ns() - stamp_ns) * 1e-9
-        replayed = self.get_clock().ros_time_is_active or abs(age_s) > LIVE_S
-        return self.values.number('max_hold') * (REPLAY_HOLD if replayed else 1)
+            self._publish(self._feed.take(what, message))
 
     def _tend(self) -> float | None:
         """Fuse what was held long enough; return when to look again."""
-        if self._sequencer is None:
+        if self._feed is None:
             return None
-        self._publish(self._sequencer.poll(time.monotonic()))
-        deadline = self._sequencer.deadline()
-        return None if deadline is None else max(deadline - time.monotonic(), 0.001)
+        fused, again_s = self._feed.tend()
+        self._publish(fused)
+        return again_s
 
     def _publish(self, fused: Iterable[EstimateArray]) -> None:
         for array in fused:
             timed = replace(array, latency=self.latency(array.stamp_ns))
             self._publisher.publish(to_message(timed))
             self.results.tick()
-            self._newest['fused'] = timed
+            self._fused = timed
             if self._debug is not None and array.image_width:
                 self._debug.offer(array.stamp_ns)
 
     def _scene(self, stamp_ns: int) -> Scene:
         """Return what is known at a stamp."""
+        fused = self._fused
+        known = {} if self._feed is None else self._feed.newest.copy()
+        if fused is not None:
+            known['fused'] = fused
         newest = {
             name: array
-            for name, array in self._newest.copy().items()
+            for name, array in known.items()
             if abs(array.stamp_ns - stamp_ns) < SHOWN_NS
         }
         rates = {stream: monitor.rate.hz() for stream, monitor in self._monitors.copy().items()}
@@ -271,30 +231,24 @@ class EmotionFusion(EmotionNode):
             why = monitor.why_silent(timeout_s)
             if why:
                 yield Finding(Level.WARN, why)
-        if self._engine is not None and self._engine.note:
-            yield Finding(Level.WARN, self._engine.note)
-        if self._engine is not None and self._engine.unused_s:
-            yield Finding(
-                Level.WARN,
-                f'the voice is {self._engine.unused_s:.1f} s older than the faces and is not used: '
-                'let one clock stamp images and sound, or raise audio_timeout_s',
-            )
+        if self._feed is not None:
+            yield from _said_of(self._feed.engine)
         if self._debug is not None:
             yield from self._debug.findings()
 
     def figures(self) -> Mapping[str, object]:
         """Return counts, rates and names."""
         values: dict[str, object] = {}
+        newest = {} if self._feed is None else self._feed.newest.copy()
         for stream, monitor in self._monitors.items():
             values[f'{stream}_received'] = monitor.rate.count
             values[f'{stream}_received_hz'] = monitor.rate.hz()
-            newest = self._newest.get(stream)
-            values[f'{stream}_models'] = newest.models if newest is not None else ()
+            values[f'{stream}_models'] = newest[stream].models if stream in newest else ()
         if self._features is not None:
             values['features_received'] = self._features.rate.count
         values['jumps_back'] = self._jumps
-        if self._engine is not None:
-            values['faces_late_s'] = self._engine.late_s
+        if self._feed is not None:
+            values['faces_late_s'] = self._feed.engine.late_s
         if self._worker is not None:
             values['waiting'] = self._worker.waiting()
         if self._pairing is not None:
@@ -302,3 +256,21 @@ class EmotionFusion(EmotionNode):
         if self._debug is not None:
             values.update(self._debug.figures())
         return values
+
+
+def _said_of(engine: FusionEngine) -> Iterable[Finding]:
+    if engine.note:
+        yield Finding(Level.WARN, engine.note)
+    if engine.unused_s:
+        yield Finding(
+            Level.WARN,
+            f'the voice is {engine.unused_s:.1f} s older than the faces and is not used: '
+            'let one clock stamp images and sound, or raise audio_timeout_s',
+        )
+    if engine.late_s >= LATE_S:
+        yield Finding(
+            Level.WARN,
+            f'faces come up to {engine.late_s:.1f} s after the voice of their stamps: a slow '
+            'camera or face node (latency_p95_ms in its diagnostics), or a camera clock that is '
+            'behind, which would pair faces with the wrong words: let one clock stamp both',
+        )

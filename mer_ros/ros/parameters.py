@@ -183,8 +183,8 @@ EMOTION_FUSION: tuple[ParameterSpec, ...] = (
     ParameterSpec(
         'max_hold',
         0.03,
-        'Seconds of real time a result waits at most for an earlier one that is due; ten times '
-        'that when it is replayed (use_sim_time, or a stamp 10 s old).',
+        'Seconds of real time a result waits at most for an earlier one that is due; when it is '
+        'replayed (use_sim_time, or a stamp 10 s old) ten times that, and fifty times of stamps.',
         minimum=0.0,
         maximum=1.0,
         dynamic=True,

@@ -292,6 +292,28 @@ def test_a_camera_whose_clock_is_ahead_does_not_silence_the_voice(make_engine: M
     assert len(fused) == 8
 
 
+@pytest.mark.parametrize('period_s', [1.5, 3.0])
+def test_between_few_images_the_voice_is_not_fused_alone(
+    make_engine: MakeEngine, period_s: float
+) -> None:
+    engine = make_engine()
+    seen = [faces(index * period_s, person('face_1', sharp(0))) for index in range(8)]
+    heard = [voice(hop / 2, sharp(1)) for hop in range(1, round(14 * period_s))]
+    alone = []
+    for array in sorted(seen + heard, key=lambda each: each.stamp_ns):
+        if array in seen:
+            engine.add_face(array)
+        else:
+            alone += [each.stamp_ns / SECOND for each in engine.add_audio(array)]
+    # Only the second face tells that they are few; the camera stops after the eighth.
+    assert [each for each in alone if period_s < each < 7 * period_s] == []
+    for array in (voice(hop / 2, sharp(1)) for hop in range(round(14 * period_s), 60)):
+        alone += [each.stamp_ns / SECOND for each in engine.add_audio(array)]
+    assert max(alone) > 25.0
+    first = min(each for each in alone if each > 7 * period_s)
+    assert first == pytest.approx(9 * period_s, abs=0.5)
+
+
 @pytest.mark.parametrize(('behind', 'unused'), [(0.5, 0.0), (1.9, 0.0), (2.5, 2.5), (9.0, 9.0)])
 def test_a_voice_too_far_behind_the_faces_is_told(
     make_engine: MakeEngine, behind: float, unused: float

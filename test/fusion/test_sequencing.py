@@ -44,7 +44,7 @@ def streams(until: float = 3.0) -> tuple[list[EstimateArray], list[EstimateArray
 def sequencer(envelopes: bool = False, hold_s: float = HOLD_S) -> Sequencer:
     chosen = FusionSettings()
     engine = FusionEngine(chosen, ParameterTable.single(FusionParameters()))
-    engine.expect_envelopes(envelopes)
+    engine.expect(envelopes=envelopes)
     return Sequencer(engine, hold_s)
 
 

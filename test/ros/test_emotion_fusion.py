@@ -31,11 +31,14 @@ class Inputs:
         self.audio = graph.publisher(EmotionArray, 'emotion/audio', RELIABLE)
         self.fused = graph.collect(EmotionArray, 'emotion/fused')
 
-    def connect(self) -> None:
-        """Wait until results come; images without faces long before leave no trace."""
+    def connect(self, before_s: int = 60) -> None:
+        """Wait until results come; images without faces long before leave no trace.
+
+        Those of a later time leave none at all: what follows is a new start.
+        """
         self.graph.matched(self.face)
         self.graph.matched(self.audio)
-        tries = itertools.count(START - 60 * NS, 1_000_000)
+        tries = itertools.count(START - before_s * NS, NS // 10)
         asked = [0]
 
         def answered() -> bool:
@@ -262,6 +265,48 @@ def test_a_damaged_result_is_counted_and_the_next_is_fused(inputs: Inputs, graph
     inputs.see(START + PERIOD)
     graph.wait(lambda: inputs.stamps() == [START + PERIOD], 'the good one')
     graph.diagnosis(lambda _, values: values.get('fault.fusion') == '1', 'the damaged one')
+
+
+def test_faces_that_come_long_after_their_voice_are_told(inputs: Inputs, graph: Any) -> None:
+    for half in range(1, 9):
+        inputs.hear(START + half * NS // 2)
+    graph.wait(lambda: len(inputs.fused) == 8, 'the voice alone')
+    inputs.see(START + NS)
+    graph.diagnosis(
+        lambda status, _: '3.0 s after the voice of their stamps' in status.message, 'late faces'
+    )
+
+
+def test_a_voice_waits_for_no_face_where_nobody_publishes_any(graph: Any) -> None:
+    audio = graph.publisher(EmotionArray, 'emotion/audio', RELIABLE)
+    fused = graph.collect(EmotionArray, 'emotion/fused')
+    graph.start(EmotionFusion, max_hold=1.0)
+    graph.matched(audio)
+    time.sleep(2.5)  # somebody might have been about to
+    audio.publish(to_message(audio_array(START)))
+    begin = time.monotonic()
+    graph.wait(lambda: fused, 'the voice')
+    assert time.monotonic() - begin < 3.0
+
+
+def test_a_voice_that_was_slow_when_recorded_is_fused_alike_at_any_speed(graph: Any) -> None:
+    late_ns = 12 * NS // 10
+    events = [(at + late_ns if what == 'audio' else at, at, what) for at, what in clip(5)]
+    runs = []
+    for rate in (1.5, 30):
+        inputs = Inputs(graph)
+        node = graph.start(EmotionFusion)
+        inputs.connect(before_s=-100)
+        begin = time.monotonic()
+        for index, (at, stamp_ns, what) in enumerate(sorted(events)):
+            time.sleep(max(0.0, begin + (at - START) * 1e-9 / rate - time.monotonic()))
+            (inputs.see if what == 'face' else inputs.hear)(stamp_ns, label=index // 25 % 7)
+        graph.wait(lambda fused=inputs.fused: len(fused) >= 150, 'all fused arrays')
+        runs.append([payload(each) for each in inputs.fused])
+        graph.stop_node(node)
+        for publisher in (inputs.face, inputs.audio):
+            graph.probe.destroy_publisher(publisher)
+    assert runs[0] == runs[1]
 
 
 def test_the_debug_image_is_drawn_only_while_someone_looks(inputs: Inputs, graph: Any) -> None:

@@ -104,8 +104,8 @@ def test_live_settings_of_the_fusion_hold_when_set_while_inactive(graph: Any) ->
     assert set_(graph, 'emotion_fusion', 'dwell_s', 1.5).successful
     assert set_(graph, 'emotion_fusion', 'max_hold', 0.2).successful
     assert change(graph, 'emotion_fusion', ACTIVATE)
-    assert node._engine.settings.dwell_s == 1.5
-    assert node._sequencer.hold_s == 0.2
+    assert node._feed.engine.settings.dwell_s == 1.5
+    assert node.values.number('max_hold') == 0.2
 
 
 @pytest.mark.parametrize('name', MAKERS)
