@@ -73,7 +73,9 @@ class MediaSource(EmotionNode):
         self._ended = 0
         self._sources = self._open()
         self._threads = [
-            threading.Thread(target=self._run, args=(source,), name=source.name, daemon=True)
+            threading.Thread(
+                target=self._run, args=(source, self._stop), name=source.name, daemon=True
+            )
             for source in self._sources
         ]
 
@@ -133,22 +135,27 @@ class MediaSource(EmotionNode):
 
     # Playing.
 
-    def _run(self, source: Source) -> None:
-        """Play one source to its end; a thread's whole life."""
+    def _run(self, source: Source, stop: threading.Event) -> None:
+        """Play one source to its end; a thread's whole life.
+
+        It has its own event: a device that hangs may outlast the node's being deactivated.
+        """
         try:
-            self._await_subscribers()
+            self._await_subscribers(stop)
             if source.live:
                 for item in source:
                     self._publish(item, round(item.stamp_s * 1e9))
             else:
-                self._play(source)
+                self._play(source, stop)
         except MediaError as error:
+            if stop.is_set():
+                return
             self.trouble = str(error)
             self.get_logger().error(self.trouble)
             self._end(1)
             return
         except Exception as error:  # noqa: BLE001 - logged and counted; a thread has no caller
-            if not self.context.ok():  # Ctrl-C between looking and publishing
+            if stop.is_set() or not self.context.ok():  # Ctrl-C between looking and publishing
                 return
             self.failed(error)
             # A fault is shown for some seconds only, and nothing is played from here on.
@@ -158,13 +165,13 @@ class MediaSource(EmotionNode):
             )
             self._end(1)
             return
-        if not self._stop.is_set():
+        if not stop.is_set():
             self._ended += 1
             self.get_logger().info(f'{source.name} has come to its end')
             if self._ended == len(self._sources):
                 self._end(0)
 
-    def _play(self, source: Source) -> None:
+    def _play(self, source: Source, stop: threading.Event) -> None:
         """Publish the items of a file at their times, by the steady clock."""
         rate = self.values.number('rate')
         with ReadAhead(in_due_order(source)) as items:
@@ -176,12 +183,12 @@ class MediaSource(EmotionNode):
                     real_time = rate == 1.0 and not self._outputs.has_clock
                     beginning = Beginning(start_ns, follows=real_time)
                 while self._outputs.has_clock and tick_s <= due_s:
-                    if self._stop.wait(max(begun + tick_s / rate - time.monotonic(), 0.0)):
+                    if stop.wait(max(begun + tick_s / rate - time.monotonic(), 0.0)):
                         return
                     self._outputs.publish_clock(start_ns + round(tick_s * 1e9))
                     tick_s += CLOCK_PERIOD_S
                 due = begun + due_s / rate
-                if self._stop.wait(max(due - time.monotonic(), 0.0)):
+                if stop.wait(max(due - time.monotonic(), 0.0)):
                     return
                 self._behind.add(time.monotonic() - due)
                 before_ns = start_ns
@@ -205,7 +212,7 @@ class MediaSource(EmotionNode):
         self.results.tick()
         self.latency(stamp_ns)
 
-    def _await_subscribers(self) -> None:
+    def _await_subscribers(self, stop: threading.Event) -> None:
         """Wait until what is offered is subscribed, or for as long as the parameter says."""
         patience = self.values.number('wait_for_subscribers')
         if not patience:
@@ -215,9 +222,9 @@ class MediaSource(EmotionNode):
             if time.monotonic() > end:
                 self.get_logger().warning(f'nobody subscribes to {", ".join(unheard)}')
                 return
-            if self._stop.wait(0.02):
+            if stop.wait(0.02):
                 return
-        self._stop.wait(SETTLE_S)
+        stop.wait(SETTLE_S)
 
     def _end(self, status: int) -> None:
         """End the process when that is wanted at the end of a file."""

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import cv2
@@ -201,6 +202,40 @@ def test_a_source_that_fails_at_once_is_not_forgotten_when_activating_ends(graph
     node = graph.start(SlowToActivate, source='webcam:torn')
     graph.wait(lambda: node.state is State.ACTIVE and node.trouble, 'trouble that lasts')
     assert 'the driver is torn' in node.trouble
+
+
+class HangingSource(TornSource):
+    """A device whose driver hangs, and gives its closing heed only when it goes on."""
+
+    def __init__(self):
+        self.goes_on = threading.Event()
+
+    def __iter__(self):
+        yield VideoFrame(time.time(), np.zeros((48, 64, 3), np.uint8))
+        self.goes_on.wait(60.0)
+
+
+def test_a_device_that_hung_when_the_node_was_deactivated_does_not_end_the_next(graph, monkeypatch):
+    opened = []
+
+    def open_source(spec, **_):
+        opened.append(HangingSource())
+        return opened[-1]
+
+    monkeypatch.setattr(media_node, 'open_source', open_source)
+    node = graph.start(MediaSource, source='webcam:hung')
+    graph.wait(lambda: node.images.count == 1, 'a picture')
+    hung = opened[-1]
+    threads = list(node._threads)
+    node.trigger_deactivate()
+    node.trigger_activate()
+    graph.wait(lambda: node.images.count == 2, 'a picture of the next')
+    hung.goes_on.set()
+    for thread in threads:
+        thread.join(10.0)
+    assert node._ended == 0
+    opened[-1].goes_on.set()
+    graph.wait(lambda: node._ended == 1, 'its end')
 
 
 def test_without_a_source_it_says_what_to_set(graph):
