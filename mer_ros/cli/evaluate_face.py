@@ -255,8 +255,8 @@ def write_report(
 
 
 def _array(content: Any, name: str, path: Path) -> NDArray[Any]:
-    if name not in content:
-        raise CommandError(f'{path} has no {name}, only {", ".join(content)}; see --help')
+    if name not in content.files:  # before NumPy 1.25 `in content` reads the array
+        raise CommandError(f'{path} has no {name}, only {", ".join(content.files)}; see --help')
     try:
         return np.asarray(content[name])
     except ValueError as error:  # NumPy's words would advise to unpickle it

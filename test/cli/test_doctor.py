@@ -72,7 +72,7 @@ def test_an_interrupted_round_trip_leaves_no_publisher_running(number):
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (1, 'mer: interrupted\n')
-    assert not publisher[0].is_running()
+    assert until(lambda: not publisher[0].is_running(), 2.0)
 
 
 @pytest.mark.parametrize(('status', 'code'), [(Status.OK, 0), (Status.WARN, 0), (Status.FAIL, 1)])
