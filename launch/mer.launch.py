@@ -22,7 +22,7 @@ from launch.actions import (
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from mer_ros.ros import parameter_overrides, transport
+from mer_ros.ros import namespaces, parameter_overrides, transport
 
 CONFIG = Path(get_package_share_directory('mer_ros')) / 'config'
 
@@ -88,6 +88,9 @@ def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if not Path(given['params_file']).is_file():
         # launch_ros would leave it out, and everything would run on defaults.
         raise RuntimeError(f'params_file: there is no file {given["params_file"]}')
+    # Not the argument: launch_ros puts the nodes into the namespace of a group around this file.
+    whole = namespaces.inside(context.launch_configurations, given['namespace'])
+    given.update(whole_namespace=whole)
     actions: list[LaunchDescriptionEntity] = [
         *set_transport(),
         node('face_emotion', given, detector='face_detector', classifier='face_classifier'),
@@ -130,7 +133,7 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
 
     Args:
         name: of the node and its executable.
-        given: the launch arguments.
+        given: the launch arguments, and ``whole_namespace``.
         backends: the parameters set by launch arguments: ``classifier='face_classifier'``.
     """
     own: dict[str, parameter_overrides.Value] = {}
@@ -160,7 +163,7 @@ def node(name: str, given: dict[str, str], **backends: str) -> Node:
         # A folder for each: one launch may include this file for several robots.
         path = Path(tempfile.mkdtemp(dir=folder())) / f'{name}.yaml'
         files.append(str(parameter_overrides.write(path, name, own)))
-    logger = '.'.join([*filter(None, given['namespace'].split('/')), name])
+    logger = namespaces.logger(given['whole_namespace'], name)
     return Node(
         package='mer_ros',
         executable=name,

@@ -23,6 +23,8 @@ from launch.event_handlers import OnProcessExit
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
+from mer_ros.ros import namespaces
+
 LAUNCH = Path(get_package_share_directory('mer_ros')) / 'launch'
 
 RESULTS = (
@@ -61,9 +63,10 @@ def generate_launch_description() -> LaunchDescription:
 def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the player, which ends the launch when it has come to its end."""
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
-    root = '/'.join(['', *filter(None, [context.launch_configurations['namespace'].strip('/')])])
-    remaps = [f'{root}/{topic}:={root}/recorded/{topic}'.replace('//', '/') for topic in RESULTS]
-    remaps.append(f'{DIAGNOSTICS}:={root}/recorded{DIAGNOSTICS}'.replace('//', '/'))
+    given_namespace = context.launch_configurations['namespace']
+    root = namespaces.inside(context.launch_configurations, given_namespace)
+    remaps = [f'{root}/{topic}:={root}/recorded/{topic}' for topic in RESULTS]
+    remaps.append(f'{DIAGNOSTICS}:={root}/recorded{DIAGNOSTICS}')
     command = ['ros2', 'bag', 'play', given['bag'], '--clock', '100', '--rate', given['rate']]
     command += ['--loop'] if given['bag_loop'] == 'true' else []
     player = ExecuteProcess(cmd=[*command, '--remap', *remaps], output='screen')

@@ -13,7 +13,7 @@ from typing import Any
 
 import mer_ros
 from mer_ros.cli.errors import CommandError
-from mer_ros.ros import parameter_overrides
+from mer_ros.ros import namespaces, parameter_overrides
 from mer_ros.ros.parameter_overrides import Value
 
 NODES = ('face_emotion', 'audio_emotion', 'emotion_fusion')
@@ -51,8 +51,7 @@ class Graph:
             folder: where the file of its parameters is written; it has to outlive the node.
         """
         argv = [sys.executable, '-m', f'mer_ros.ros.{node}', '--ros-args']
-        logger = '.'.join([*filter(None, self.namespace.split('/')), node])
-        argv += ['--log-level', f'{logger}:={self.log_level}']
+        argv += ['--log-level', f'{namespaces.logger(self.namespace, node)}:={self.log_level}']
         if self.namespace:
             argv += ['-r', f'__ns:=/{self.namespace.strip("/")}']
         for rule in self.remaps:

@@ -172,15 +172,36 @@ def test_a_bag_of_simulated_time_has_its_times(
     assert ('--use-sim-time' in command) is simulated
 
 
-@pytest.mark.parametrize('namespace', ['', 'robot', '/robot/'])
-def test_nothing_recorded_is_played_where_the_nodes_publish(
-    launched: Callable[..., Any], ros_context: Any, namespace: str
+@pytest.mark.parametrize(
+    ('pushed', 'namespace', 'logger'),
+    [
+        ('', '', 'face_emotion'),
+        ('', '/robot/', 'robot.face_emotion'),
+        ('/robot/head', '', 'robot.head.face_emotion'),
+        ('robot', 'head', 'robot.head.face_emotion'),
+        ('/robot', '/other', 'other.face_emotion'),
+    ],
+)
+def test_the_log_level_is_that_of_the_logger_in_its_whole_namespace(
+    launched: Callable[..., Any], pushed: str, namespace: str, logger: str
 ) -> None:
+    given = {'ros_namespace': pushed} if pushed else {}
+    made = launched('mer.launch.py', namespace=namespace, log_level='warn', **given)
+    (face,) = [each for each in made if each.get('name') == 'face_emotion']
+    assert face['arguments'] == ['--ros-args', '--log-level', f'{logger}:=warn']
+
+
+@pytest.mark.parametrize('namespace', ['', 'robot', '/robot/'])
+@pytest.mark.parametrize('pushed', ['', '/robots'])
+def test_nothing_recorded_is_played_where_the_nodes_publish(
+    launched: Callable[..., Any], ros_context: Any, pushed: str, namespace: str
+) -> None:
+    given = {'ros_namespace': pushed} if pushed else {}
     from rclpy.node import Node
 
     (command,) = [
         made['cmd']
-        for made in launched('replay.launch.py', bag='bag', namespace=namespace)
+        for made in launched('replay.launch.py', bag='bag', namespace=namespace, **given)
         if 'cmd' in made
     ]
     rules = command[command.index('--remap') + 1 :]
@@ -190,7 +211,8 @@ def test_nothing_recorded_is_played_where_the_nodes_publish(
         use_global_arguments=False,
         cli_args=['--ros-args', *(word for rule in rules for word in ('-r', rule))],
     )
-    space = f'/{namespace.strip("/")}'.rstrip('/')
+    outer = '' if namespace.startswith('/') else pushed
+    space = f'{outer}/{namespace.strip("/")}'.rstrip('/')
     published = [
         'emotion/face',
         'emotion/face/embeddings',
