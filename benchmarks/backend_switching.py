@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 import psutil
 import rclpy
-import torch
 from audio_common_msgs.msg import AudioDataStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -42,7 +41,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from benchmarks import random_deepface, random_wav2vec2
+from benchmarks import random_deepface
 from mer_ros.cli import demo_clip
 from mer_ros.cli.benchmark_audio import voice_like
 from mer_ros.models import catalogue
@@ -127,12 +126,14 @@ def main() -> int:
     parser.add_argument('--node', choices=SUBJECTS, default='face')
     parser.add_argument('--switches', type=int, default=20)
     options = parser.parse_args()
+    from benchmarks import wav2vec2_net  # here, so that --help needs no torch
+
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     with tempfile.TemporaryDirectory() as folder:
         random_deepface.write(Path(folder))
         _write_retinaface(Path(folder))
-        net = random_wav2vec2.EmotionNet()
-        random_wav2vec2.save(Path(folder) / WAV2VEC2, random_wav2vec2.published(net))
+        net = wav2vec2_net.EmotionNet()
+        wav2vec2_net.save(Path(folder) / WAV2VEC2, wav2vec2_net.published(net))
         for path in (options.data / 'weights').glob('face_detection_yunet*.onnx'):
             (Path(folder) / path.name).symlink_to(path.resolve())
         own = {'MER_MODEL_DIR': folder, 'DEEPFACE_HOME': folder, 'XDG_CACHE_HOME': folder}
@@ -223,6 +224,7 @@ class Probe:
 
 
 def _write_retinaface(folder: Path) -> None:
+    import torch
     from retinaface.model.retinaface_pth_model import RetinaFace
 
     torch.manual_seed(1)

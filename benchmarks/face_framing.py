@@ -23,7 +23,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from deepface.modules.preprocessing import resize_image
 from numpy.typing import NDArray
 
 from benchmarks.face_baselines import lite, mini_xception
@@ -39,6 +38,8 @@ Image = NDArray[np.uint8]
 
 def letterboxed(grey: Image, face: Detection) -> Image:
     """Return the box as ``DeepFace.analyze`` hands it on: fitted into 224 x 224, the rest black."""
+    from deepface.modules.preprocessing import resize_image  # here: --help needs none of it
+
     x, y, width, height = (max(0, int(value)) for value in face.box)
     colour = cv2.cvtColor(grey[y : y + height, x : x + width], cv2.COLOR_GRAY2BGR)
     whole = resize_image(colour, (DEEPFACE_SIZE, DEEPFACE_SIZE))[0]

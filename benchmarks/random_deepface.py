@@ -16,25 +16,24 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
-from deepface.models.demography.pytorch.Emotion import EmotionModel
-
 FILENAME = 'facial_expression_model_weights.onnx'
-
-
-class _ChannelsLast(torch.nn.Module):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = EmotionModel()
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.net(images.permute(0, 3, 1, 2))
 
 
 def write(folder: Path, seed: int = 5) -> Path:
     """Write the file into a folder and return its path."""
+    import torch  # here, so that --help needs none of it
+    from deepface.models.demography.pytorch.Emotion import EmotionModel
+
+    class ChannelsLast(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = EmotionModel()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.net(images.permute(0, 3, 1, 2))
+
     torch.manual_seed(seed)
-    net = _ChannelsLast().eval()
+    net = ChannelsLast().eval()
     for layer in net.modules():  # He et al., 2015: what differs in the images stays different
         if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
             torch.nn.init.kaiming_normal_(layer.weight)

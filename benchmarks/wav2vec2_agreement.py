@@ -24,17 +24,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
-import torch
 from numpy.typing import NDArray
 
-from benchmarks.random_wav2vec2 import EmotionNet, published, save
 from mer_ros.audio.wav2vec2 import Wav2Vec2Classifier
 from mer_ros.emotions import COUNT, RAVDESS_ORDER, fold
 from training.audio_corpora import TEST_SPEAKERS
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchmarks.wav2vec2_net import EmotionNet
 
 CORPORA = ('ravdess', 'emodb')
 RATE, HOP, FRAME = 16_000, 8_000, 512
@@ -76,6 +78,10 @@ def main() -> int:
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--keep', type=Path, help='folder for the checkpoint; used if it is there')
     options = parser.parse_args()
+    import torch  # here and below, so that --help needs none of it
+
+    from benchmarks.wav2vec2_net import published, save
+
     torch.set_num_threads(options.threads)
     clips = list(read(options.data))
     heard = [clip for clip in clips if clip.speaker not in TEST_SPEAKERS]
@@ -90,6 +96,8 @@ def main() -> int:
 
 def read(data: Path) -> Iterator[Clip]:
     """Yield the labelled clips without the silence around them."""
+    import soundfile
+
     with (data / 'labels.csv').open(newline='', encoding='utf-8') as stream:
         rows = [row for row in csv.DictReader(stream) if row['corpus'] in CORPORA]
     names = {'anger': 'angry', 'fear': 'fearful', 'happiness': 'happy', 'sadness': 'sad'}
@@ -116,12 +124,18 @@ def spoken(sound: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def normalised(windows: NDArray[np.float32]) -> torch.Tensor:
     """Return (N, samples) with zero mean and unit variance."""
+    import torch
+
     centred = windows - windows.mean(axis=1, keepdims=True)
     return torch.from_numpy(centred / np.sqrt(centred.var(axis=1, keepdims=True) + 1e-7))
 
 
 def train(heard: list[Clip], epochs: int) -> EmotionNet:
     """Return a network that has heard a random second of every clip in each epoch."""
+    import torch
+
+    from benchmarks.wav2vec2_net import EmotionNet
+
     torch.manual_seed(0)
     random = np.random.default_rng(0)
     net = EmotionNet(FIELDS)

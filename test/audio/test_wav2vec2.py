@@ -18,7 +18,7 @@ from mer_ros.models.errors import ModelError
 torch = pytest.importorskip('torch')
 transformers = pytest.importorskip('transformers')
 
-from benchmarks.random_wav2vec2 import SMALL, EmotionNet, published, save  # noqa: E402
+from benchmarks.wav2vec2_net import SMALL, EmotionNet, published, save  # noqa: E402
 from mer_ros.audio import wav2vec2_checkpoint  # noqa: E402
 from mer_ros.audio.wav2vec2 import AGREEMENT, Wav2Vec2Classifier  # noqa: E402
 

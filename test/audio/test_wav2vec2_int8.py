@@ -15,7 +15,7 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('transformers')
 pytest.importorskip('onnx')
 
-from benchmarks.random_wav2vec2 import EmotionNet, published, save  # noqa: E402
+from benchmarks.wav2vec2_net import EmotionNet, published, save  # noqa: E402
 from mer_ros.audio.wav2vec2 import AGREEMENT, Wav2Vec2Classifier  # noqa: E402
 from mer_ros.models.errors import ModelError  # noqa: E402
 

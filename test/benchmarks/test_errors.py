@@ -19,11 +19,7 @@ SCRIPTS = sorted(
 )
 WITHOUT = frozenset(
     {
-        *(f'benchmarks.{name}' for name in (
-            'attribution', 'attribution_people', 'audio_baselines', 'degraded_faces',
-            'face_alignment', 'face_people', 'face_points', 'face_quality', 'face_rejection',
-            'fusion', 'haar_settings', 'mouth_motion', 'speech_rejection', 'temporal',
-        )),
+        *(script for script in SCRIPTS if script.startswith('benchmarks.')),
         'training.audio_card', 'training.face_detector_report', 'training.fusion',
     }
 )  # fmt: skip

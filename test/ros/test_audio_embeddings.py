@@ -16,7 +16,7 @@ from rosbags.highlevel import AnyReader
 torch = pytest.importorskip('torch')
 pytest.importorskip('transformers')
 
-from benchmarks.random_wav2vec2 import SMALL, EmotionNet, published, save  # noqa: E402
+from benchmarks.wav2vec2_net import SMALL, EmotionNet, published, save  # noqa: E402
 from mer_ros.audio.chunk import Samples  # noqa: E402
 from mer_ros.media.video_file import VideoFileSource  # noqa: E402
 from mer_ros.models import catalogue  # noqa: E402
