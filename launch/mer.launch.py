@@ -33,6 +33,8 @@ TRUE_OR_FALSE = ['true', 'false']
 WAIT_FOR_SUBSCRIBERS_S = 20.0
 """A film that is launched beside what listens to it begins when that listens."""
 
+NOT_RECORDED = '/emotion/debug_image$'
+
 ARGUMENTS = (
     ('source', '', 'Video file, image folder, webcam:N or microphone; empty: none is started.'),
     ('loop', '', 'Over the parameter file: begin the file again at its end.'),
@@ -42,7 +44,7 @@ ARGUMENTS = (
     ('namespace', '', 'Namespace of all nodes.'),
     ('params_file', DEFAULTS, 'Parameters of all nodes.'),
     ('debug', 'false', 'Show the debug image and plots in rqt.'),
-    ('record', '', 'Folder of a bag of everything, embeddings too; empty: none.'),
+    ('record', '', 'Folder of a bag of all but the debug image, embeddings too; empty: none.'),
     ('use_sim_time', '', 'Over the parameter file: follow /clock.'),
     ('rviz', 'false', 'Show the debug image in rviz.'),
     ('log_level', 'info', 'debug, info, warn, error or fatal.'),
@@ -100,11 +102,12 @@ def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if given['source']:
         actions.append(node('media_source', given))
     if given['record']:
+        # The debug image is drawn only while somebody takes it, and can be drawn anew from a bag.
+        exclude = '--exclude' if transport.is_humble() else '--exclude-regex'
+        command = ['ros2', 'bag', 'record', '-a', exclude, NOT_RECORDED, '-o', given['record']]
         # The bag's times have to be those of the stamps, or it cannot be replayed by its /clock.
-        # Whether Humble's recorder has the option was not tried.
-        simulated = given['use_sim_time'] == 'true' and not transport.is_humble()
-        clock = ['--use-sim-time'] if simulated else []
-        command = ['ros2', 'bag', 'record', '-a', '-o', given['record'], *clock]
+        if given['use_sim_time'] == 'true':
+            command.append('--use-sim-time')
         actions.append(ExecuteProcess(cmd=command))
     if given['rviz'] == 'true':
         actions.append(view('rviz2', ['-d', str(CONFIG / 'mer.rviz')], given))

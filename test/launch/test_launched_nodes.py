@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,21 +156,27 @@ def test_a_parameter_file_that_is_not_there_is_refused_and_a_home_is_found(
     assert made[1]['parameters'][0] == f'{tmp_path}/mine.yaml'
 
 
+@pytest.mark.parametrize('given', ['true', 'false', ''])
+def test_a_bag_of_simulated_time_has_its_times(launched: Callable[..., Any], given: str) -> None:
+    command = launched('mer.launch.py', use_sim_time=given, record='bag')[-1]['cmd']
+    assert command[:4] == ['ros2', 'bag', 'record', '-a']
+    assert command[command.index('-o') + 1] == 'bag'
+    assert ('--use-sim-time' in command) is (given == 'true')
+
+
 @pytest.mark.parametrize(
-    ('distribution', 'given', 'simulated'),
-    [('jazzy', 'true', True), ('jazzy', '', False), ('', 'true', True), ('humble', 'true', False)],
+    ('distribution', 'option'), [('humble', '--exclude'), ('jazzy', '--exclude-regex')]
 )
-def test_a_bag_of_simulated_time_has_its_times(
-    launched: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-    distribution: str,
-    given: str,
-    simulated: bool,
+def test_the_debug_image_is_not_recorded(
+    launched: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, distribution: str, option: str
 ) -> None:
     monkeypatch.setenv('ROS_DISTRO', distribution)
-    command = launched('mer.launch.py', use_sim_time=given, record='bag')[-1]['cmd']
-    assert command[:6] == ['ros2', 'bag', 'record', '-a', '-o', 'bag']
-    assert ('--use-sim-time' in command) is simulated
+    command = launched('mer.launch.py', record='bag')[-1]['cmd']
+    pattern = re.compile(command[command.index(option) + 1])
+    assert pattern.search('/emotion/debug_image')
+    assert pattern.search('/robot/emotion/debug_image')
+    for topic in ('/emotion/face', '/robot/image_raw', '/debug_image'):
+        assert not pattern.search(topic)
 
 
 @pytest.mark.parametrize(
