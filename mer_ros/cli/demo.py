@@ -64,9 +64,11 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f'{args.output} is a file: choose another --output')
     try:
         args.output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=args.output):
+            pass  # or the figures would be lost with the pictures at the end
     except OSError as error:
         raise CommandError(
-            f'cannot make {args.output}: {error.strerror}; choose another --output'
+            f'cannot write into {args.output}: {error.strerror}; choose another --output'
         ) from error
     parameters = backends(args)
     parameters[SOURCE] = {**playing(clip, args.mic)}

@@ -79,10 +79,11 @@ def test_a_demo_without_a_microphone_says_so_once_and_reports_all_the_same(clip,
     assert last.startswith(('mer: audio_emotion said nothing', 'mer: there was no fused result'))
 
 
-def test_an_output_that_cannot_be_made_is_said_before_anything_starts(clip, capsys):
-    assert main(['demo', '--source', str(clip), '--output', '/proc/pictures']) == 1
+@pytest.mark.parametrize('folder', ['/proc/pictures', '/proc'])
+def test_an_output_that_takes_no_pictures_is_said_before_anything_starts(clip, folder, capsys):
+    assert main(['demo', '--source', str(clip), '--output', folder]) == 1
     err = capsys.readouterr().err
-    assert '/proc/pictures' in err
+    assert f'{folder}: ' in err
     assert 'choose another --output' in err
     assert err.count('\n') == 1
 
