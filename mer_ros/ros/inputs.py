@@ -72,8 +72,9 @@ class Monitor:
         return SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
 
     def watch(self, message_type: type[Any], subscription: Any) -> None:
-        """Take note of the subscription."""
+        """Take note of the subscription, which parameters may have made another than was asked."""
         self._type = type_name(message_type)
+        self._reliable = subscription.qos_profile.reliability == ReliabilityPolicy.RELIABLE
         self.topic = str(subscription.topic_name)
 
     def why_silent(self, timeout_s: float) -> str:

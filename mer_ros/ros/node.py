@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from mer_ros.msg import EmotionArray
 from mer_ros.ros import memory
@@ -23,6 +23,7 @@ from mer_ros.ros.parameter_server import ParameterServer, misspelt
 from mer_ros.ros.parameter_spec import ParameterSpec, Values
 from mer_ros.ros.parameters import NODES
 from mer_ros.ros.publishers import Crowd
+from mer_ros.ros.qos_overrides import OverridableNode
 
 IMPLAUSIBLE_LATENCY_S = 10.0
 """Results this late are rather stamped on another clock than slow."""
@@ -39,7 +40,7 @@ class State(Enum):
     FINALIZED = 'finalized'
 
 
-class EmotionNode(LifecycleNode):  # type: ignore[misc]
+class EmotionNode(OverridableNode):
     """Base of the nodes: parameters, lifecycle, counters, diagnostics.
 
     Attributes:

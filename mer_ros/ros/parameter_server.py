@@ -11,6 +11,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from mer_ros.ros import qos_overrides
 from mer_ros.ros.errors import EXPECTED, ParameterError
 from mer_ros.ros.parameter_spec import ParameterSpec, Values
 
@@ -104,7 +105,11 @@ def misspelt(
     known = {*names, *others, *FOREIGN}
     warnings = []
     for name in sorted(given):
-        if name in known or name.startswith('qos_overrides.'):
+        if name in known:
+            continue
+        if name.startswith(qos_overrides.PREFIX):
+            if why := qos_overrides.why_useless(name):
+                warnings.append(f'{name} does nothing: {why}')
             continue
         near = difflib.get_close_matches(name, names, 1)
         hint = f'; did you mean {near[0]}?' if near else ''

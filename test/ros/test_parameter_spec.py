@@ -82,3 +82,18 @@ def test_a_misspelt_name_is_told_with_the_nearest_one() -> None:
     given = ['rat', 'use_sim_time', 'detector', 'qos_overrides./x.publisher.depth', 'count']
     warnings = misspelt(given, [RATE, COUNT], ['detector'])
     assert warnings == ['no parameter is called rat: it does nothing; did you mean rate?']
+
+
+@pytest.mark.parametrize(
+    ('name', 'why'),
+    [
+        ('emotion/face.publisher.depth', 'write qos_overrides.WHOLE_TOPIC.publisher.POLICY'),
+        ('/emotion/face.publishers.depth', 'write qos_overrides.WHOLE_TOPIC.publisher.POLICY'),
+        ('/emotion/face.publisher.relaibility', 'a publisher has history, reliability, '),
+        ('/image_raw.subscription.lifespan', 'a subscription has history, reliability, '),
+    ],
+)
+def test_an_override_of_qos_that_no_node_could_follow_is_told(name: str, why: str) -> None:
+    given = [f'qos_overrides.{name}', 'qos_overrides./tf.subscription_of_robot.depth']
+    (warning,) = misspelt(given, [RATE], [])
+    assert warning.startswith(f'qos_overrides.{name} does nothing: {why}')
