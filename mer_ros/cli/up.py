@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from mer_ros.media.sources import CAMERAS, MICROPHONES, is_device
 from mer_ros.ros.parameter_overrides import Value
 
 POLL_S = 0.1
-CANNOT = ': cannot configure: '
+CANNOT = re.compile(r': (cannot (configure|activate): .*)')
 """Stands in what a node logs that goes on without having begun (mer_ros/ros/node.py)."""
 
 WAIT_FOR_SUBSCRIBERS_S = 20.0
@@ -247,9 +248,8 @@ def _watch(processes: Processes) -> int:
         for child in processes.ended():
             return _after(child)
         for child in processes.children:
-            if failure := next((line for line in child.lines.copy() if CANNOT in line), ''):
-                why = failure.partition(CANNOT)[2]
-                raise CommandError(f'{child.name}{CANNOT}{why}; the other nodes were stopped')
+            for failure in filter(None, map(CANNOT.search, child.lines.copy())):
+                raise CommandError(f'{child.name}: {failure[1]}; the other nodes were stopped')
         time.sleep(POLL_S)
 
 

@@ -328,10 +328,18 @@ def test_a_source_of_the_parameter_file_is_played(tmp_path, text, named):
     assert (SOURCE in up.graph_of(parse('--params', str(path))).parameters) is named
 
 
-def test_up_ends_when_a_node_cannot_begin(tmp_path):
+@pytest.mark.parametrize(
+    ('parameter', 'what'),
+    [
+        ('detector: nope', 'configure'),
+        ('qos_overrides./image_raw.subscription.reliability: nope', 'activate'),
+    ],
+)
+def test_up_ends_when_a_node_cannot_begin(tmp_path, parameter, what):
     path = tmp_path / 'p.yaml'
-    path.write_text('face_emotion: {ros__parameters: {detector: nope}}')
+    path.write_text(f'face_emotion: {{ros__parameters: {{{parameter}}}}}')
     done = up_process(['--params', str(path)])
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith('mer: face_emotion: cannot configure: ')
-    assert done.stderr.rstrip().endswith('the other nodes were stopped')
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f'mer: face_emotion: cannot {what}: ')
+    assert last.endswith('the other nodes were stopped')
