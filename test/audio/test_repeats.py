@@ -70,6 +70,25 @@ def test_a_clock_that_stands_still_costs_three_chunks_and_no_more():
     assert Continuity.REPEATED not in kinds[4:]
 
 
+@pytest.mark.parametrize('tick_ms', [10, 25, 100])
+@pytest.mark.parametrize('hz', [0, 1_000])
+def test_sound_that_does_not_change_is_heard_with_stamps_of_a_clock_with_long_ticks(tick_ms, hz):
+    steady = np.sin(2 * np.pi * hz * np.arange(80) / 16_000).astype(np.float32)[:, None]
+    noise = np.random.default_rng(0).normal(0.0, 0.1, (40, 80, 1)).astype(np.float32)
+
+    def kinds_of(sounds):
+        intake = Intake(WindowBuffer(), AudioSettings())
+        for index, sound in enumerate(sounds):
+            stamp_ns = (NS + index * 5_000_000) // (tick_ms * 1_000_000) * tick_ms * 1_000_000
+            yield intake.push(AudioChunk(stamp_ns, sound, 16_000)).continuity
+
+    kinds = list(kinds_of([steady] * 400))
+    assert kinds.count(Continuity.REPEATED) <= 3  # until it is known
+    assert kinds.count(Continuity.DRIFT) <= 1
+    if not hz:
+        assert Continuity.REPEATED not in kinds_of([*noise, *[steady] * 400])
+
+
 def test_other_sound_with_the_same_stamp_is_heard():
     intake = Intake(WindowBuffer(), AudioSettings())
     for value in (0.1, 0.2, 0.2, 0.1):
