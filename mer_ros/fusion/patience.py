@@ -21,7 +21,7 @@ LONGEST_STEP_S = 10.0
 """A stamp further on than this, or further back, is no time that has passed."""
 
 LEAST_IDLE_S, LONGEST_IDLE_S = 1.0, 5.0
-"""A replay of which nothing came for so long has ended or pauses; longer where it is sparse."""
+"""A replay whose stamps do not go on for so long has ended or pauses; longer where it is sparse."""
 
 GAPS = 10
 
@@ -50,9 +50,12 @@ class Patience:
             replayed: whether what comes is replayed, as opposed to live.
         """
         before_s = self.read(now_s)
+        step_s = self._advance(stream, stamp_ns)
+        if replayed and self._replayed and not step_s:
+            # Stamps that stand still or leap to and fro must not keep time from going on.
+            return before_s
         gap_s = 0.0 if self._ticked_s is None else max(now_s - self._ticked_s, 0.0)
         self._ticked_s = now_s
-        step_s = self._advance(stream, stamp_ns)
         if replayed and self._replayed:
             self._gaps.append(gap_s)
             stamps_s = max(self._by_stamps_s + step_s / STAMPS_PER_S, before_s)

@@ -147,6 +147,14 @@ def test_time_goes_forward_whatever_the_stamps_and_the_clock_do() -> None:
             last = value
 
 
+@pytest.mark.parametrize('leap_s', [0, 100])
+def test_stamps_that_lead_nowhere_do_not_make_time_stand_still(leap_s: int) -> None:
+    patience = Patience()
+    for index in range(100):
+        patience.tick('a', (index % 2) * leap_s * NS, index * 0.1, True)
+    assert patience.read(9.9) >= 9.9 - LONGEST_IDLE_S
+
+
 def test_a_sparse_replay_is_not_taken_for_one_that_has_ended() -> None:
     patience = Patience()
     for index in range(5):
