@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image
 from mer_ros.face.settings import JUMP_NS
 from mer_ros.render.overlay import Scene, draw
 from mer_ros.ros import qos
+from mer_ros.ros.bit_depth import BitDepths
 from mer_ros.ros.conversions import from_time
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
@@ -53,6 +54,7 @@ class DebugImage:
         self._worker: Worker[tuple[Any, Scene]] | None = None
         self._pacer = Pacer()
         self._images = KeptImages()
+        self._depths = BitDepths()
         self._guessed = False
         self._offered_s = -math.inf
         self._interval_s = 0.0
@@ -150,7 +152,8 @@ class DebugImage:
 
     def _draw(self, item: tuple[Any, Scene]) -> None:
         message, scene = item
-        picture = from_bgr(draw(to_bgr(message), scene), 'bgr8', message.header)
+        pixels = to_bgr(message, self._depths)
+        picture = from_bgr(draw(pixels, scene), 'bgr8', message.header)
         self._publisher.publish(picture)
         self.published.tick()
 

@@ -11,6 +11,7 @@ from mer_ros.face.settings import JUMP_NS, FaceSettings
 from mer_ros.models import registry
 from mer_ros.msg import EmotionArray, FaceEmbeddings
 from mer_ros.ros import backends, images, qos
+from mer_ros.ros.bit_depth import BitDepths
 from mer_ros.ros.conversions import embeddings_to_message, from_time, to_message
 from mer_ros.ros.counters import Rate
 from mer_ros.ros.diagnostics import Finding, Level
@@ -37,6 +38,7 @@ class FaceEmotion(EmotionNode):
         self._input: ImageInput | None = None
         self._worker: Worker[tuple[Any, int]] | None = None
         self._pacer = Pacer()
+        self._depths = BitDepths()
         self._processed = Rate()
         self._newest_ns = 0
         self._dropped = 0
@@ -142,7 +144,8 @@ class FaceEmotion(EmotionNode):
         pipeline = self._pipeline
         if pipeline is None:
             return
-        array = pipeline.process(images.to_bgr(message), stamp_ns, message.header.frame_id)
+        pixels = images.to_bgr(message, self._depths)
+        array = pipeline.process(pixels, stamp_ns, message.header.frame_id)
         if pipeline is not self._pipeline:
             return  # cleaned up meanwhile
         self._processed.tick()

@@ -100,22 +100,21 @@ def _find_bridge() -> tuple[Any | None, str]:
 
 BRIDGE, BRIDGE_PROBLEM = _find_bridge()
 
-BIT_DEPTHS = BitDepths()
-"""Of the cameras that this process sees, whichever of its nodes looks."""
 
-
-def to_bgr(message: Image | CompressedImage, depths: BitDepths = BIT_DEPTHS) -> Pixels:
+def to_bgr(message: Image | CompressedImage, depths: BitDepths | None = None) -> Pixels:
     """Return (height, width, 3) uint8 pixels, blue first.
 
     A bgr8 image is a view of the message's data, not a copy.
 
     Args:
         message: the image.
-        depths: what is known of the bits that images of 16 bits use; learns from this one.
+        depths: what is known of the bits that images of 16 bits use; learns from this one. None:
+            nothing is known, nor remembered.
 
     Raises:
         ImageError: the message is no such image, and why.
     """
+    depths = depths or BitDepths()
     if isinstance(message, CompressedImage):
         return decode(np.frombuffer(message.data, np.uint8), message.header.frame_id, depths)
     return _convert(message, *_checked(message), depths)
@@ -178,7 +177,7 @@ def _convert(message: Image, name: str, encoding: Encoding, depths: BitDepths) -
     return convert(message, encoding, depths)
 
 
-def convert(message: Image, encoding: Encoding, depths: BitDepths = BIT_DEPTHS) -> Pixels:
+def convert(message: Image, encoding: Encoding, depths: BitDepths) -> Pixels:
     """Return the pixels of a checked message without cv_bridge."""
     width, height, step = int(message.width), int(message.height), int(message.step)
     order = '>' if message.is_bigendian else '<'
@@ -195,7 +194,7 @@ def convert(message: Image, encoding: Encoding, depths: BitDepths = BIT_DEPTHS) 
     return np.asarray(pixels, np.uint8)
 
 
-def decode(data: Pixels, camera: str = '', depths: BitDepths = BIT_DEPTHS) -> Pixels:
+def decode(data: Pixels, camera: str, depths: BitDepths) -> Pixels:
     """Return (height, width, 3) uint8 bgr of a JPEG or PNG file's bytes; PNG of 16 bits as well.
 
     Raises:

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import array
 import logging
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CompressedImage, Image
 
 from mer_ros.ros import images
 from mer_ros.ros.bit_depth import BLOCK, CAMERAS, BitDepth, BitDepths
+from mer_ros.ros.fusion_node import EmotionFusion
 
 GREY = np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (48, 1))
 
@@ -104,3 +106,23 @@ def test_what_is_taken_as_white_is_said_once(caplog: pytest.LogCaptureFixture) -
             images.to_bgr(sent(values(16), 'mono16', 'other'), depths)
     said = [each.getMessage() for each in caplog.records]
     assert said == ['mono16 images of eye use 12 of 16 bits: 4095 is taken as white']
+
+
+def test_nodes_of_one_process_do_not_learn_from_each_others_cameras(graph: Any) -> None:
+    """Two robots' cameras may have one name and size."""
+    middles: list[int] = []
+    for robot, bits in (('wide', 16), ('narrow', 12)):
+        rules = (f'image_raw:={robot}/image', f'emotion/debug_image:={robot}/drawn')
+        arguments = [each for rule in rules for each in ('-r', rule)]
+        node = graph.start(partial(EmotionFusion, cli_args=['--ros-args', *arguments]))
+        camera = graph.publisher(Image, f'{robot}/image')
+        graph.probe.create_subscription(
+            Image, f'{robot}/drawn', lambda each: middles.append(each.data[len(each.data) // 2]), 10
+        )
+        graph.matched(camera)
+        middles.clear()
+        white = np.full((480, 640), 2**bits - 1, np.uint16)
+        camera.publish(sent(white, 'mono16', 'camera'))
+        graph.wait(lambda: middles, 'the image')
+        assert middles == [255], robot
+        graph.stop_node(node)

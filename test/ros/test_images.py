@@ -14,6 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from mer_ros.ros import images
+from mer_ros.ros.bit_depth import BitDepths
 from mer_ros.ros.errors import ImageError
 
 HEIGHT, WIDTH = 48, 64
@@ -141,7 +142,7 @@ def test_cv_bridge_gives_the_same_pixels() -> None:
     for encoding, pixels in sent.items():
         for bigendian in (0, 1):
             made = message(pixels, encoding, bigendian=bigendian)
-            ours = images.convert(made, images.ENCODINGS[encoding])
+            ours = images.convert(made, images.ENCODINGS[encoding], BitDepths())
             assert np.array_equal(images.to_bgr(made), ours), encoding
 
 
