@@ -13,6 +13,15 @@ from mer_ros.media.sources import AudioBlock, AudioFormat, MediaError
 _JUMP_S = 0.04
 """Time stamps of packets are rounded by the container; a larger difference is a real hole."""
 
+_TREND_S = 4.0
+"""Sound over which the median of the stamps is taken."""
+
+_OFF_S = 0.02
+"""How far that may be off: roundings of stamps do not move it further."""
+
+_BELIEVED_S = 0.1
+"""A stamp that is further behind is damage, and says nothing of clocks."""
+
 
 class BlockCutter:
     """Turns decoded frames into blocks of equal length.
@@ -20,6 +29,10 @@ class BlockCutter:
     The stamp of a block is counted in samples from the first frame's time; where a frame's own
     time is more than 40 ms ahead of that (sound is missing in the file), counting starts anew. A
     time that is behind is the file's mistake and not followed: stamps never go back.
+
+    Where the sound runs faster or slower than its stamps, as in recordings that a clock other than
+    the sound card's has stamped, the median of some seconds moves away. Counted times are kept
+    within 20 ms of that, in small steps, as the pictures go by the stamps.
 
     Args:
         audio: rate and channels of the blocks.
@@ -32,6 +45,8 @@ class BlockCutter:
         self._resampler: av.AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._pending = self._nothing()
+        self._off_s: list[float] = []
+        self._trend_s = 0.0
         self._restart(0.0)
 
     @property
@@ -61,6 +76,8 @@ class BlockCutter:
         if form != self._form:
             yield from self._take(self._drain())
             self._form = form
+        if stamp_s is not None:
+            self._follow(stamp_s - self._input_s, frame.samples / frame.sample_rate)
         frame.pts = None  # counted here: the resampler would invent samples to fill holes
         self._input_s += frame.samples / frame.sample_rate
         if self._resampler is None:
@@ -84,8 +101,30 @@ class BlockCutter:
             yield self._block_of(self._pending)
             self._pending = self._nothing()
 
+    def _follow(self, off_s: float, length_s: float) -> None:
+        """Take note of how far a frame's time is ahead of what was counted; move that if need be.
+
+        A step of half a block, once in four seconds, is more than clocks are apart, and leaves
+        blocks in order.
+        """
+        if abs(off_s) > _BELIEVED_S:
+            return
+        self._off_s.append(off_s)
+        self._trend_s += length_s
+        if self._trend_s < _TREND_S:
+            return
+        off_s = float(np.median(self._off_s))
+        most_s = self._block / self._audio.rate / 2.0
+        step_s = min(max(off_s - min(max(off_s, -_OFF_S), _OFF_S), -most_s), most_s)
+        self._start_s += step_s
+        self._input_s += step_s
+        self._off_s.clear()
+        self._trend_s = 0.0
+
     def _restart(self, stamp_s: float) -> None:
         self._start_s = self._input_s = stamp_s
+        self._off_s.clear()
+        self._trend_s = 0.0
         self._emitted = 0
         self._pending = self._nothing()
         self._resampler = None

@@ -63,6 +63,46 @@ def test_a_time_that_goes_back_is_not_followed():
     assert [block.stamp_s for block in blocks] == pytest.approx([5.0, 5.01])
 
 
+def off_s(per_million, jitter_s=0.0, minutes=5, block_s=0.03):
+    """Return blocks of sound that is slower than its stamps, and by how much each is late."""
+    chance = np.random.default_rng(0)
+    frames = [
+        (
+            frame(np.ones(800)),
+            k * 0.05 * (1.0 + per_million * 1e-6) + chance.uniform(-jitter_s, jitter_s),
+        )
+        for k in range(minutes * 60 * 20)
+    ]
+    blocks = cut(frames, block_s)
+    counted = np.cumsum([0, *(len(block.samples) for block in blocks)])[:-1] / 16_000
+    stamps = np.array([block.stamp_s for block in blocks])
+    return blocks, stamps - counted * (1.0 + per_million * 1e-6)
+
+
+@pytest.mark.parametrize('per_million', [-2_000, -300, 300, 2_000])
+@pytest.mark.parametrize('jitter_s', [0.0, 0.004])
+def test_sound_that_is_faster_or_slower_than_its_stamps_stays_with_them(per_million, jitter_s):
+    blocks, late_s = off_s(per_million, jitter_s)
+    assert np.abs(late_s).max() < 0.035
+    steps = np.diff([block.stamp_s for block in blocks])
+    assert steps.min() >= 0.0149
+    assert steps.max() < 0.0451
+    assert {len(block.samples) for block in blocks[:-1]} == {480}  # nothing is cut in two
+
+
+def test_stamps_that_jitter_or_are_rounded_move_nothing():
+    for jitter_s in (0.0005, 0.019):
+        blocks, _ = off_s(0, jitter_s)
+        stamps = np.array([block.stamp_s for block in blocks])
+        assert stamps - stamps[0] == pytest.approx(0.03 * np.arange(len(blocks)), abs=1e-9)
+
+
+def test_stamps_far_behind_are_damage_and_no_other_clock():
+    late = [(frame(np.ones(800)), k * 0.05 - (0.0 if k < 100 else 0.3)) for k in range(400)]
+    stamps = [block.stamp_s for block in cut(late)]
+    assert stamps == pytest.approx(0.01 * np.arange(2_000))
+
+
 def test_a_format_that_changes_in_the_middle_is_followed():
     tone = 8_000 * np.sin(np.arange(4_800) / 20)
     blocks = cut([(frame(tone[:1_600]), 0.0), (frame(tone, 48_000, 'stereo'), 0.1)])
