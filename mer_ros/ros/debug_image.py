@@ -56,6 +56,7 @@ class DebugImage:
         self._images = KeptImages()
         self._depths = BitDepths()
         self._guessed = False
+        self._awaited: tuple[int, Scene] | None = None
         self._offered_s = -math.inf
         self._interval_s = 0.0
         self._drawn_ns = 0
@@ -72,16 +73,27 @@ class DebugImage:
     def offer(self, stamp_ns: int) -> None:
         """Draw the image of a stamp, whose faces have been fused now; from any thread."""
         with self._lock:
-            worker = self._worker
-            found = self._images.find(stamp_ns, guessed=self._guessed)
-            if worker is None or found is None:
+            newest_ns = self._images.newest_ns
+            if self._worker is None or newest_ns is None:
                 return
-            now_s = time.monotonic()
-            passed_s, self._offered_s = now_s - self._offered_s, now_s
-            self._interval_s = passed_s if passed_s < PAUSE_S else 0.0
-            if not self._due(found[0]):  # by the image's own stamp, as where it arrives
-                return
-        worker.put((found[1], self._scene(stamp_ns)))
+            told: tuple[int, Scene] | None = stamp_ns, self._scene(stamp_ns)
+            waited, self._awaited = self._awaited, None
+            if newest_ns < stamp_ns and not self._guessed:
+                # Its image is on its way, until the next result at most.
+                self._awaited, told = told, waited
+            if told is not None:
+                self._hand_over(*told)
+
+    def _hand_over(self, stamp_ns: int, scene: Scene) -> None:
+        """Have a scene drawn on the image of its stamp, if one is due; to be called locked."""
+        found = self._images.find(stamp_ns, guessed=self._guessed)
+        if found is None or self._worker is None:
+            return
+        now_s = time.monotonic()
+        passed_s, self._offered_s = now_s - self._offered_s, now_s
+        self._interval_s = passed_s if passed_s < PAUSE_S else 0.0
+        if self._due(found[0]):  # by the image's own stamp, as where it arrives
+            self._worker.put((found[1], scene))
 
     def findings(self) -> Iterable[Finding]:
         """Return why there is nothing to draw on, or not all of it, while someone looks."""
@@ -109,6 +121,7 @@ class DebugImage:
             self._input = None
         with self._lock:
             worker, self._worker = self._worker, None
+            self._awaited = None
             self._images.clear()
         if worker is not None:
             worker.stop()
@@ -134,6 +147,9 @@ class DebugImage:
                 self._drawn_ns = 0
             self._images.add(stamp_ns, message, len(message.data))
             self._guessed = guessed
+            if self._awaited is not None and self._awaited[0] <= stamp_ns:
+                told, self._awaited = self._awaited, None
+                self._hand_over(*told)
             # By the clock, not by stamps: results that are merely late are still to be drawn.
             patience_s = max(UNSEEN_S, 2.0 * self._interval_s)
             unseen = time.monotonic() - self._offered_s > patience_s

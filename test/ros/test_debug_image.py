@@ -118,3 +118,26 @@ def test_faces_are_drawn_on_no_newer_image_however_late_they_are(graph: Any) -> 
         time.sleep(0.2)  # a face is held for the voice that may begin; a picture is drawn
     graph.wait(lambda: len(newer_ns) > 1, 'faces on images')
     assert max(newer_ns) <= 0
+
+
+def test_faces_that_come_before_their_own_image_wait_for_it(graph: Any) -> None:
+    camera = graph.publisher(Image, 'image_raw', RELIABLE)
+    faces = graph.publisher(EmotionArray, 'emotion/face', RELIABLE)
+    graph.start(EmotionFusion, image_reliability='reliable', debug_rate=100.0)
+    pictures = graph.collect(Image, 'emotion/debug_image')
+    fused = graph.collect(EmotionArray, 'emotion/fused')
+    graph.matched(camera)
+    graph.matched(faces)
+    begin_ns = time.time_ns()
+    for index in range(20):
+        stamp_ns = begin_ns + index * NS // 5
+        faces.publish(to_message(face_array(stamp_ns)))
+        graph.wait(lambda last=index: len(fused) > last, 'the fused result')
+        if index == 15:  # the image is lost
+            continue
+        camera.publish(image(stamp_ns, 320, 240))
+        graph.wait(
+            lambda last=stamp_ns: pictures and from_time(pictures[-1].header.stamp) == last,
+            'the faces on their own image',
+            timeout_s=5.0,
+        )
