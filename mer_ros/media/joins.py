@@ -140,6 +140,8 @@ class Joins:
             MediaError: the file cannot be read on.
         """
         while len(self._pieces(track)) <= number:
+            if self._is_past(track, before_s):
+                return None
             packet = next(self._packets, None)
             if packet is None:
                 self._settle()
@@ -162,6 +164,11 @@ class Joins:
 
     def _pieces(self, track: int) -> list[Piece]:
         return self._tracks[track].pieces if track in self._tracks else []
+
+    def _is_past(self, track: int, before_s: float) -> bool:
+        """Return whether the piece goes on too far after a jump: the rest need not be read."""
+        known = self._tracks.get(track)
+        return known is not None and known.end_s > before_s + LOST_S
 
     def _take(self, packet: PacketTimes) -> None:
         track = self._tracks.get(packet.track)

@@ -61,6 +61,15 @@ def test_a_stamp_that_is_far_from_where_the_piece_begins_is_damage():
     assert joins.piece(PICTURES, 0, 1.4, 20.3) is not None
 
 
+def test_for_a_damaged_stamp_the_file_is_not_read_to_its_end():
+    read = []
+    packets = piece(60.0, 60.0) + piece(60.0, 60.0)
+    joins = Joins('film.ts', (read.append(packet) or packet for packet in packets))
+    assert joins.piece(PICTURES, 0, 2.0, 4.0) is None
+    assert max(packet.order_s for packet in read) < 15.0
+    assert joins.piece(PICTURES, 0, 1.4, 61.3).shift_s == pytest.approx(60.0)
+
+
 def test_a_damaged_stamp_moves_nothing_of_what_follows():
     course = Course(joins_of(piece(19.0, 19.0), piece(9.0, 9.0)), PICTURES, 10.0, 8.6, 19.0)
     stamps = [1.4, 4.0, 2.0, 4.04, 3_600.0, 20.36, 1.4, 1.44]
