@@ -214,7 +214,7 @@ class AudioSource:
                 self._watch_pace(chunk)
                 self._take(chunk)
             except Exception as error:  # noqa: BLE001 - it would end the process; this is logged
-                self._node.failed(error)
+                self._node.failed(error, logged=str(error) == self._format_problem)
 
     def _carries(self, carried: Format) -> None:
         if carried != self._carried:

@@ -116,14 +116,14 @@ class Faults:
         self._last: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
-    def note(self, kind: str, message: str) -> None:
-        """Count one fault of this kind, log it when it is new."""
+    def note(self, kind: str, message: str, *, logged: bool = False) -> None:
+        """Count one fault of this kind, log it when it is new and whoever found it has not."""
         with self._lock:
             now = self._now()
             seen = self._last.get(kind)
             self._counts[kind] += 1
             self._last[kind] = (now, message)
-        if seen is None or now - seen[0] > GOOD_AGAIN_S:
+        if not logged and (seen is None or now - seen[0] > GOOD_AGAIN_S):
             self._logger.warning(f'{message} (logged once, counted as {kind} in /diagnostics)')
 
     def counts(self) -> dict[str, int]:

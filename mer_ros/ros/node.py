@@ -217,12 +217,12 @@ class EmotionNode(OverridableNode):
 
     # What single messages do.
 
-    def failed(self, error: Exception) -> None:
-        """Count what a message, or the work on it, has raised; log the first of its kind."""
+    def failed(self, error: Exception, *, logged: bool = False) -> None:
+        """Count what a message, or work on it, has raised; log what is new and not `logged`."""
         if not self.context.ok():
             return  # publishing fails while the process is being ended
         if isinstance(error, EXPECTED):
-            self.faults.note(kind_of(error), str(error))
+            self.faults.note(kind_of(error), str(error), logged=logged)
             return
         place = traceback.extract_tb(error.__traceback__)
         where = f' ({place[-1].filename}:{place[-1].lineno})' if place else ''

@@ -216,6 +216,7 @@ def test_mp3_is_refused_with_what_to_set(graph: Any) -> None:
     )
     assert 'format:=wave' in values['message']
     assert values['message'].count('audio is mp3') == 1
+    assert len(graph.logged('audio is mp3')) == 1
     publisher.publish(info())
     microphone.say(sound(1.2), 16000)
     graph.wait(lambda: results, 'a window of sound as wave')
