@@ -278,7 +278,7 @@ class EmotionNode(OverridableNode):
 
     def _while_active(self, latency_s: float) -> Iterable[Finding]:
         yield from self.findings()
-        for publisher in self.publishers:
+        for publisher in self.publishers if self.results.hz() else ():  # idle, it mixes up nothing
             if publisher.msg_type is EmotionArray and (
                 several := self._rivals.complaint(publisher.topic_name)
             ):

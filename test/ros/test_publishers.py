@@ -8,9 +8,11 @@ import pytest
 from mer_ros.msg import EmotionArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_messages import face_array
 from sensor_msgs.msg import Image
 
 from mer_ros.ros import publishers
+from mer_ros.ros.conversions import to_message
 from mer_ros.ros.face_node import FaceEmotion
 from mer_ros.ros.fusion_node import EmotionFusion
 from mer_ros.ros.publishers import Crowd
@@ -90,6 +92,7 @@ def test_who_takes_the_place_of_another_is_no_second_one(
 def test_a_graph_that_was_started_twice_is_told_by_its_nodes(graph: Any) -> None:
     for _ in range(2):
         graph.start(EmotionFusion)
+    see(graph)
     values = graph.diagnosis(lambda status, _: 'started twice' in status.message, 'the other one')
     assert (
         f'2 publishers of results on {graph.namespace}/emotion/fused, of one node name '
@@ -100,11 +103,28 @@ def test_a_graph_that_was_started_twice_is_told_by_its_nodes(graph: Any) -> None
 def test_who_publishes_results_beside_a_node_is_told_and_what_its_own_are_is_not(
     graph: Any, camera: Callable[..., Node]
 ) -> None:
-    graph.start(FaceEmotion)
+    graph.start(EmotionFusion)
+    see(graph)
     time.sleep(2.5)
     assert 'results on' not in graph.statuses[-1].message
-    camera('replay', EmotionArray, 'emotion/face')
+    camera('replay', EmotionArray, 'emotion/fused')
     values = graph.diagnosis(lambda status, _: 'results on' in status.message, 'the other one')
     space = graph.namespace
-    assert f'({space}/face_emotion, {space}/replay)' in values['message']
+    assert f'({space}/emotion_fusion, {space}/replay)' in values['message']
     graph.wait(lambda: graph.logged('results on'), 'a line in the log')
+
+
+def test_results_that_are_played_beside_an_idle_node_are_mixed_up_with_none(
+    graph: Any, camera: Callable[..., Node]
+) -> None:
+    graph.start(EmotionFusion)
+    camera('replay', EmotionArray, 'emotion/fused')
+    time.sleep(2.5)
+    assert len(graph.statuses) >= 2
+    assert not [each for each in graph.statuses if 'results on' in each.message]
+
+
+def see(graph: Any) -> None:
+    """Let the fusion have faces from now on."""
+    faces = graph.publisher(EmotionArray, 'emotion/face')
+    graph.probe.create_timer(0.1, lambda: faces.publish(to_message(face_array(time.time_ns()))))
