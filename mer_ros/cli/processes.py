@@ -24,8 +24,12 @@ PATIENCE_S = ((signal.SIGINT, 4.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)
 PR_SET_PDEATHSIG = 1
 KEPT_LINES = 30
 
-EPILOGUE = ('Failed to complete transition', 'Failed to publish log message to rosout')
-"""What ROS writes once a node has failed, after the line that says why."""
+EPILOGUE = (
+    'Failed to complete transition',
+    'Failed to publish log message to rosout',
+    ': has not begun: ',
+)
+"""What ROS and our nodes write once one has failed, after the line that says why."""
 
 RCUTILS_PREFIX = re.compile(r'^\[[A-Z]+\] \[[\d.]+\] \[[^]]*\]: ')
 

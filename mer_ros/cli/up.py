@@ -27,8 +27,9 @@ from mer_ros.media.sources import CAMERAS, MICROPHONES, is_device
 from mer_ros.ros.parameter_overrides import Value
 
 POLL_S = 0.1
-CANNOT = re.compile(r': (cannot (configure|activate): .*)')
-"""Stands in what a node logs that goes on without having begun (mer_ros/ros/node.py)."""
+CANNOT, NOT_BEGUN = re.compile(r': (cannot (configure|activate): .*)'), ': has not begun: '
+"""Stand in what a node logs that goes on without having begun (mer_ros/ros/node.py); the first
+alone in that of one that was given another model later, which has no use for it."""
 
 WAIT_FOR_SUBSCRIBERS_S = 20.0
 """A film that is started beside what listens to it begins when that listens."""
@@ -248,7 +249,10 @@ def _watch(processes: Processes) -> int:
         for child in processes.ended():
             return _after(child)
         for child in processes.children:
-            for failure in filter(None, map(CANNOT.search, child.lines.copy())):
+            lines = child.lines.copy()
+            if not any(NOT_BEGUN in line for line in lines):
+                continue
+            for failure in filter(None, map(CANNOT.search, lines)):
                 raise CommandError(f'{child.name}: {failure[1]}; the other nodes were stopped')
         time.sleep(POLL_S)
 

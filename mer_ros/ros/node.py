@@ -28,6 +28,7 @@ from mer_ros.ros.qos_overrides import OverridableNode
 IMPLAUSIBLE_LATENCY_S = 10.0
 """Results this late are rather stamped on another clock than slow."""
 
+NOT_BEGUN = 'has not begun: mend that, then configure and activate it'
 NO_CLOCK = 'use_sim_time is set and /clock does not move: start or unpause what publishes it'
 
 
@@ -201,8 +202,9 @@ class EmotionNode(OverridableNode):
         self._start_timer.cancel()
         if not self.values.flag('autostart') or self.state is not State.UNCONFIGURED:
             return
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
+        fine = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() != fine or self.trigger_activate() != fine:
+            self.get_logger().error(NOT_BEGUN)  # mer up waits for these words
 
     # Parameters.
 

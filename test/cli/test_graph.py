@@ -21,6 +21,7 @@ from mer_ros.cli.graph import (
     names_source,
 )
 from mer_ros.cli.main import main
+from mer_ros.cli.processes import Processes
 
 DOMAIN = str(1 + (os.getpid() * 7 + 25) % 100)
 
@@ -343,3 +344,16 @@ def test_up_ends_when_a_node_cannot_begin(tmp_path, parameter, what):
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f'mer: face_emotion: cannot {what}: ')
     assert last.endswith('the other nodes were stopped')
+
+
+@pytest.mark.parametrize('begun', [True, False])
+def test_up_goes_on_when_a_node_gets_no_other_model_later(begun):
+    lines = ['[ERROR] [1.0] [face]: cannot configure: no such model']
+    lines += [] if begun else [f'[ERROR] [1.0] [face]{up.NOT_BEGUN}mend it']
+    code = f'print({chr(10).join(lines)!r}, flush=True); import time; time.sleep(1.0); exit(3)'
+    with Processes(dict(os.environ)) as processes:
+        processes.start('face', [sys.executable, '-c', code])
+        with pytest.raises(CommandError) as raised:
+            up._watch(processes)
+    assert ('ended with exit code 3' in str(raised.value)) is begun
+    assert 'no such model' in str(raised.value)
