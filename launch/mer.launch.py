@@ -11,7 +11,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import (
     DeclareLaunchArgument,
@@ -29,6 +33,11 @@ CONFIG = Path(get_package_share_directory('mer_ros')) / 'config'
 DEFAULTS = str(CONFIG / 'mer.yaml')
 
 TRUE_OR_FALSE = ['true', 'false']
+
+LEVELS = ['debug', 'info', 'warn', 'error', 'fatal']
+
+VIEWERS = {'rviz': 'rviz2', 'debug': 'rqt_gui'}
+"""The packages that arguments start something of."""
 
 WAIT_FOR_SUBSCRIBERS_S = 20.0
 """A film that is launched beside what listens to it begins when that listens."""
@@ -63,6 +72,7 @@ FLAGS = ('loop', 'use_sim_time', 'autostart')
 CHOICES = {
     'debug': TRUE_OR_FALSE,
     'rviz': TRUE_OR_FALSE,
+    'log_level': LEVELS,
     **{name: ['', *TRUE_OR_FALSE] for name in FLAGS},
 }
 
@@ -90,6 +100,11 @@ def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if not Path(given['params_file']).is_file():
         # launch_ros would leave it out, and everything would run on defaults.
         raise RuntimeError(f'params_file: there is no file {given["params_file"]}')
+    if given['record'] and Path(given['record']).exists():
+        raise RuntimeError(f'record: {given["record"]} is there already, choose another folder')
+    for name, package in VIEWERS.items():
+        if given[name] == 'true':
+            check_installed(name, package)
     # Not the argument: launch_ros puts the nodes into the namespace of a group around this file.
     whole = namespaces.inside(context.launch_configurations, given['namespace'])
     given.update(whole_namespace=whole)
@@ -110,11 +125,24 @@ def launch_graph(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             command.append('--use-sim-time')
         actions.append(ExecuteProcess(cmd=command))
     if given['rviz'] == 'true':
-        actions.append(view('rviz2', ['-d', str(CONFIG / 'mer.rviz')], given))
+        actions.append(view(VIEWERS['rviz'], ['-d', str(CONFIG / 'mer.rviz')], given))
     if given['debug'] == 'true':
         perspective = str(CONFIG / 'mer.perspective')
-        actions.append(view('rqt_gui', ['--perspective-file', perspective], given))
+        actions.append(view(VIEWERS['debug'], ['--perspective-file', perspective], given))
     return actions
+
+
+def check_installed(argument: str, package: str) -> None:
+    """Refuse to begin without a package: launch would leave what it had started running."""
+    try:
+        get_package_prefix(package)
+    except PackageNotFoundError:
+        distribution = os.environ.get('ROS_DISTRO', '$ROS_DISTRO')
+        debian = f'ros-{distribution}-{package.replace("_", "-")}'
+        raise RuntimeError(
+            f'{argument}: the package {package} is not installed: apt-get install {debian}, '
+            f'or leave {argument}:=true out'
+        ) from None
 
 
 @functools.cache

@@ -134,6 +134,12 @@ class FaceEmotion(EmotionNode):
                 'the fusion leaves them out: set header.stamp, or start what publishes /clock',
             )
         self._newest_ns = stamp_ns
+        if self._input is not None and self._input.is_depth(message):
+            self.faults.note(
+                'depth_image',
+                f'{self._input.topic} has depth images, in which no face is found: remap '
+                'image_raw to the images in colour',
+            )
         if not self._pacer.due(stamp_ns, self.values.number('max_rate')):
             self._skipped += 1
         elif self._worker is not None:

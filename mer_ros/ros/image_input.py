@@ -16,6 +16,12 @@ RAW, COMPRESSED = 'raw', 'compressed'
 TYPES = {RAW: type_name(Image), COMPRESSED: type_name(CompressedImage)}
 SUFFIX = '/compressed'
 
+DEPTH = 'depth'
+"""What drivers have in the topics of depth images, which no face is found in."""
+
+DEPTH_ENCODING = '16UC1'
+"""What depth images in millimetres have, and now and then grey images too."""
+
 DEPTH_SUFFIX = '/compressedDepth'
 """Carries the type of compressed images, and none that we could read."""
 
@@ -50,6 +56,11 @@ class ImageInput(Input):
             mend='set image_reliability to best_effort',
         )
 
+    def is_depth(self, message: Any) -> bool:
+        """Say whether a message is a depth image, by its topic and its encoding."""
+        encoding = message.format if self._transport == COMPRESSED else message.encoding
+        return DEPTH_ENCODING in encoding and DEPTH in self.topic.lower()
+
     def _elsewhere(self) -> str:
         """Return which images there are, and the remapping and the parameter that take them."""
         other = RAW if self._transport == COMPRESSED else COMPRESSED
@@ -75,6 +86,7 @@ class ImageInput(Input):
     def _topics(self, transport: str) -> list[str]:
         """Return a few topics with images of a kind: the compressed of image_transport first."""
         names = self.topics_of(TYPES[transport])
+        names = [name for name in names if DEPTH not in name.lower()] or names
         if transport == COMPRESSED:
             names = [name for name in names if not name.endswith(DEPTH_SUFFIX)]
             names = [name for name in names if name.endswith(SUFFIX)] or names

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ament_index_python.packages import get_packages_with_prefixes
 
 from mer_ros.ros.parameters import NODES
 
@@ -154,6 +155,26 @@ def test_a_parameter_file_that_is_not_there_is_refused_and_a_home_is_found(
     made = launched('mer.launch.py', params_file='~/mine.yaml', record='~/bag')
     assert f'{tmp_path}/bag' in made[-1]['cmd']
     assert made[1]['parameters'][0] == f'{tmp_path}/mine.yaml'
+
+
+@pytest.mark.parametrize(
+    ('argument', 'package', 'debian'),
+    [('rviz', 'rviz2', 'rviz2'), ('debug', 'rqt_gui', 'rqt-gui')],
+)
+def test_a_viewer_that_is_not_installed_is_told_before_anything_starts(
+    launched: Callable[..., Any], argument: str, package: str, debian: str
+) -> None:
+    if package in get_packages_with_prefixes():
+        pytest.skip(f'{package} is installed')
+    with pytest.raises(RuntimeError, match=f'{package} is not installed: apt-get .*-{debian}, or'):
+        launched('mer.launch.py', **{argument: 'true'})
+
+
+def test_a_bag_that_is_there_is_told_before_anything_starts(
+    launched: Callable[..., Any], tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match=f'record: {tmp_path} is there already'):
+        launched('mer.launch.py', record=str(tmp_path))
 
 
 @pytest.mark.parametrize('given', ['true', 'false', ''])

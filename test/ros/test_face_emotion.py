@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import cv2
@@ -87,6 +88,19 @@ def test_stamps_before_1970_and_stamps_that_stand_still_are_told(graph: Any) -> 
         time.sleep(0.1)
     graph.diagnosis(lambda _, values: values.get('fault.zero_stamp') == '1', 'the stamp of 1969')
     graph.diagnosis(lambda _, values: values.get('fault.stamp_repeated') == '2', 'the same stamps')
+
+
+def test_depth_images_are_told_and_grey_ones_of_their_encoding_are_not(graph: Any) -> None:
+    for topic in ('camera/image', 'camera/depth/image_rect_raw'):
+        remapped = partial(FaceEmotion, cli_args=['--ros-args', '-r', f'image_raw:={topic}'])
+        node = graph.start(remapped)
+        publisher = graph.publisher(Image, topic, RELIABLE)
+        graph.matched(publisher)
+        publisher.publish(image(time.time_ns(), width=96, encoding='16UC1'))
+        values = graph.diagnosis(lambda _, values: values.get('received') == '1', 'the image')
+        told = values.get('fault.depth_image', '0')
+        assert told == ('1' if 'depth' in topic else '0')
+        graph.stop_node(node)
 
 
 def test_a_photo_gives_faces_that_hold_what_the_message_promises(

@@ -82,6 +82,7 @@ def test_compressed_images_elsewhere_take_a_remapping_and_a_parameter(
 ) -> None:
     graph.publisher(CompressedImage, 'camera/image/compressed', qos_profile_sensor_data)
     graph.publisher(CompressedImage, 'camera/depth/compressedDepth', qos_profile_sensor_data)
+    graph.publisher(CompressedImage, 'a/depth/image/compressed', qos_profile_sensor_data)
     advice = (
         f'{COMPRESSED} comes on {{}}/camera/image/compressed: remap image_raw to '
         '{}/camera/image and set image_transport:=compressed'
