@@ -141,9 +141,7 @@ class DebugImage:
             newest_ns = self._images.newest_ns
             if newest_ns is not None and stamp_ns < newest_ns:
                 self._images.clear()
-            if (
-                stamp_ns < self._drawn_ns - JUMP_NS
-            ):  # a new start, and not older than what was drawn
+            if stamp_ns < self._drawn_ns - JUMP_NS:  # a new start, not older than what was drawn
                 self._drawn_ns = 0
             self._images.add(stamp_ns, message, len(message.data))
             self._guessed = guessed

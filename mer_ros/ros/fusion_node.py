@@ -82,7 +82,7 @@ class EmotionFusion(EmotionNode):
         self._debug = DebugImage(self, self._scene)
         watch = BackwardWatch(self._forget_pairs)
         for stream in (FACE, AUDIO):
-            monitor = Monitor(self, f'{stream} result', reliable=True)
+            monitor = Monitor(self, f'{stream} result')
             subscriber = Subscriber(
                 self,
                 EmotionArray,

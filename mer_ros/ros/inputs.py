@@ -47,18 +47,17 @@ class Monitor:
         topic: resolved name, once there is a subscription.
     """
 
-    def __init__(self, node: Node, what: str, reliable: bool, mend: str = '') -> None:
+    def __init__(self, node: Node, what: str, mend: str = '') -> None:
         """Begin to count silence.
 
         Args:
             node: that subscribes.
             what: what a message is called in sentences: ``image``.
-            reliable: whether the subscription asks for it.
             mend: what to do when its publishers are best effort and it is not.
         """
         self._node = node
         self._what = what
-        self._reliable = reliable
+        self._reliable = False
         self._mend = mend or 'make them reliable'
         self._type = ''
         self.rate = Rate()
@@ -153,7 +152,7 @@ class Input(Monitor):
             what: what a message is called in sentences: ``image``.
             mend: what to do when its publishers are best effort and it is not.
         """
-        super().__init__(node, what, qos.reliability == ReliabilityPolicy.RELIABLE, mend)
+        super().__init__(node, what, mend)
         self._callback = callback
         self._subscription = self._subscribe(message_type, topic, qos)
         self.watch(message_type, self._subscription)
